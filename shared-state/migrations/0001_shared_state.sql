@@ -1,0 +1,239 @@
+-- Version 1. Times are milliseconds since 1970 UTC, taken by the coordinator when it read or did the thing.
+-- docs/schema.md explains each table.
+
+-- One row per start of a coordinator on this file.
+CREATE TABLE incarnations (
+    incarnation_id INTEGER PRIMARY KEY,
+    host           TEXT    NOT NULL,
+    pid            INTEGER NOT NULL,
+    pid_start_ticks INTEGER NOT NULL,         -- field 22 of /proc/PID/stat: tells a reused pid from the old one
+    version        TEXT    NOT NULL,
+    started_ms     INTEGER NOT NULL,
+    seen_ms        INTEGER NOT NULL,          -- last sign of life, refreshed every few seconds
+    ended_ms       INTEGER,                   -- NULL while it runs and after a death without notice
+    exit_reason    TEXT
+) STRICT;
+
+-- A configured program.
+CREATE TABLE agents (
+    agent_id      INTEGER PRIMARY KEY,
+    name          TEXT    NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 128),
+    protocol      TEXT    NOT NULL CHECK (protocol IN ('json', 'none')),
+    command       TEXT    NOT NULL,           -- JSON array: program and arguments
+    config        TEXT    NOT NULL,           -- JSON of its agents.toml table, secrets masked
+    registered_ms INTEGER NOT NULL,
+    removed_ms    INTEGER                     -- set when it is no longer in agents.toml
+) STRICT;
+
+-- One replica of an agent, and what is true of it now.
+CREATE TABLE instances (
+    instance_id   INTEGER PRIMARY KEY,
+    agent_id      INTEGER NOT NULL REFERENCES agents (agent_id),
+    ordinal       INTEGER NOT NULL CHECK (ordinal >= 0),
+    name          TEXT    NOT NULL UNIQUE,    -- the agent's name, or NAME:ORDINAL where there are several
+    goal          TEXT    NOT NULL CHECK (goal IN ('up', 'down')),
+    state         TEXT    NOT NULL CHECK (state IN ('STOPPED', 'WAITING', 'STARTING', 'RUNNING', 'UNHEALTHY',
+                                                    'BACKOFF', 'STOPPING', 'EXITED', 'FATAL')),
+    reason        TEXT    NOT NULL,           -- why it is in this state, in words
+    since_ms      INTEGER NOT NULL,           -- in this state since
+    invocation_id INTEGER,                    -- the living one, or the last
+    pid           INTEGER,                    -- only while a process lives
+    started_ms    INTEGER,                    -- start of the living process
+    next_attempt_ms INTEGER,                  -- only in BACKOFF and FATAL
+    last_exit     TEXT,                       -- code or signal of the last invocation, in words
+    restarts      INTEGER NOT NULL DEFAULT 0, -- invocations that followed an unwanted end, since registration
+    heartbeat_timeout_ms INTEGER,             -- NULL where none is expected
+    log_path      TEXT,                       -- the current log file
+    CHECK (pid IS NULL OR state IN ('STARTING', 'RUNNING', 'UNHEALTHY', 'STOPPING')),
+    UNIQUE (agent_id, ordinal)
+) STRICT;
+
+-- One process of an instance, from start to exit.
+CREATE TABLE invocations (
+    invocation_id  INTEGER PRIMARY KEY,
+    instance_id    INTEGER NOT NULL REFERENCES instances (instance_id),
+    incarnation_id INTEGER NOT NULL REFERENCES incarnations (incarnation_id),
+    attempt        INTEGER NOT NULL,          -- 1 for the first after a healthy time, counts up with each failure
+    pid            INTEGER,                   -- NULL where the start failed
+    pid_start_ticks INTEGER,
+    started_ms     INTEGER NOT NULL,
+    ready_ms       INTEGER,
+    ended_ms       INTEGER,
+    outcome        TEXT CHECK (outcome IN ('exited', 'signaled', 'spawn_failed', 'lost')),
+    exit_code      INTEGER,
+    signal         INTEGER,
+    reason         TEXT,                      -- the outcome in words
+    heartbeats     INTEGER NOT NULL DEFAULT 0,
+    log_lines      INTEGER NOT NULL DEFAULT 0,
+    truncated_lines INTEGER NOT NULL DEFAULT 0, -- longer than the line limit
+    dropped_rows   INTEGER NOT NULL DEFAULT 0,  -- could not be stored
+    CHECK ((ended_ms IS NULL) = (outcome IS NULL)),
+    CHECK (outcome IS NOT 'exited' OR exit_code IS NOT NULL),
+    CHECK (outcome IS NOT 'signaled' OR signal IS NOT NULL)
+) STRICT;
+CREATE INDEX invocations_by_instance ON invocations (instance_id, started_ms);
+CREATE INDEX invocations_open ON invocations (instance_id) WHERE ended_ms IS NULL;
+
+-- Raw heartbeats, append only. The id carries the time, (ms << 20) | n, so that a time range is a range of ids and
+-- no second index is paid for: that is worth a factor of five in rows per second.
+CREATE TABLE heartbeats (
+    heartbeat_id  INTEGER PRIMARY KEY,
+    instance_id   INTEGER NOT NULL,
+    invocation_id INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    status        INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2), -- 0 ok, 1 degraded, 2 error
+    message       TEXT                        -- NULL where it is the same as in the one before
+) STRICT;
+
+-- The newest heartbeat of each instance: what the fleet page reads.
+CREATE TABLE latest_heartbeats (
+    instance_id   INTEGER PRIMARY KEY REFERENCES instances (instance_id),
+    invocation_id INTEGER NOT NULL,
+    ts_ms         INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    status        INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),
+    message       TEXT    NOT NULL,
+    metrics       TEXT    NOT NULL,           -- JSON object: name to number
+    agent_ts_ms   INTEGER                     -- the agent's own clock
+) STRICT;
+
+-- Heartbeats per minute and per hour; `period_ms` is the start of the minute or hour.
+CREATE TABLE heartbeat_minutes (
+    instance_id INTEGER NOT NULL, period_ms INTEGER NOT NULL,
+    heartbeats  INTEGER NOT NULL, degraded INTEGER NOT NULL, errors INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, period_ms)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE heartbeat_hours (
+    instance_id INTEGER NOT NULL, period_ms INTEGER NOT NULL,
+    heartbeats  INTEGER NOT NULL, degraded INTEGER NOT NULL, errors INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, period_ms)
+) STRICT, WITHOUT ROWID;
+
+-- A named figure of one subject, as one instance reports it.
+CREATE TABLE series (
+    series_id   INTEGER PRIMARY KEY,
+    instance_id INTEGER NOT NULL REFERENCES instances (instance_id), -- who reports it
+    subject     TEXT    NOT NULL,             -- '' for the reporter itself, 'host', 'agent:NAME', …
+    name        TEXT    NOT NULL,
+    last_ms     INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (instance_id, subject, name)
+) STRICT;
+CREATE INDEX series_by_subject ON series (subject, name);
+
+-- At most one point a second for each series; clustered, so that a chart is one seek.
+CREATE TABLE metric_points (
+    series_id INTEGER NOT NULL, ts_ms INTEGER NOT NULL, value REAL NOT NULL,
+    PRIMARY KEY (series_id, ts_ms)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE metric_minutes (
+    series_id INTEGER NOT NULL, period_ms INTEGER NOT NULL,
+    points INTEGER NOT NULL, min REAL NOT NULL, max REAL NOT NULL, sum REAL NOT NULL,
+    first REAL NOT NULL, last REAL NOT NULL,
+    PRIMARY KEY (series_id, period_ms)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE metric_hours (
+    series_id INTEGER NOT NULL, period_ms INTEGER NOT NULL,
+    points INTEGER NOT NULL, min REAL NOT NULL, max REAL NOT NULL, sum REAL NOT NULL,
+    first REAL NOT NULL, last REAL NOT NULL,
+    PRIMARY KEY (series_id, period_ms)
+) STRICT, WITHOUT ROWID;
+
+-- What happened, of the coordinator (instance_id NULL) and of agents.
+CREATE TABLE events (
+    event_id      INTEGER PRIMARY KEY,
+    ts_ms         INTEGER NOT NULL,
+    instance_id   INTEGER REFERENCES instances (instance_id),
+    invocation_id INTEGER,
+    level         INTEGER NOT NULL CHECK (level BETWEEN 0 AND 3), -- 0 debug, 1 info, 2 warn, 3 error
+    kind          TEXT    NOT NULL,
+    message       TEXT    NOT NULL,
+    data          TEXT                        -- JSON
+) STRICT;
+CREATE INDEX events_by_instance ON events (instance_id, event_id);
+
+-- A condition from its beginning to its end.
+CREATE TABLE alerts (
+    alert_id       INTEGER PRIMARY KEY,
+    instance_id    INTEGER NOT NULL REFERENCES instances (instance_id),
+    key            TEXT    NOT NULL,
+    severity       TEXT    NOT NULL CHECK (severity IN ('warning', 'critical')),
+    state          TEXT    NOT NULL CHECK (state IN ('firing', 'resolved')),
+    message        TEXT    NOT NULL,
+    value          REAL,
+    threshold      REAL,
+    evidence       TEXT,                      -- JSON
+    recommendation TEXT,
+    since_ms       INTEGER NOT NULL,
+    updated_ms     INTEGER NOT NULL,
+    resolved_ms    INTEGER,
+    CHECK ((state = 'resolved') = (resolved_ms IS NOT NULL))
+) STRICT;
+CREATE UNIQUE INDEX alerts_firing ON alerts (instance_id, key) WHERE state = 'firing';
+CREATE INDEX alerts_by_time ON alerts (since_ms);
+
+-- Shared key-value state: the last value wins, each change counts the version up.
+CREATE TABLE state (
+    key        TEXT    PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 512),
+    value      TEXT    NOT NULL,              -- JSON
+    version    INTEGER NOT NULL,
+    writer_id  INTEGER NOT NULL REFERENCES instances (instance_id),
+    updated_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How far an agent has come in what it pulls; written in the transaction of the rows.
+CREATE TABLE cursors (
+    agent_id   INTEGER NOT NULL REFERENCES agents (agent_id),
+    name       TEXT    NOT NULL,
+    value      TEXT    NOT NULL,              -- JSON
+    updated_ms INTEGER NOT NULL,
+    PRIMARY KEY (agent_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- LangSmith runs (records of kind `langsmith_run`). NULL: not received.
+CREATE TABLE trace_runs (
+    run_id        TEXT    PRIMARY KEY,
+    project_id    TEXT    NOT NULL,
+    project       TEXT,
+    trace_id      TEXT,
+    parent_run_id TEXT,
+    name          TEXT,
+    run_type      TEXT,                       -- lower case: llm, chain, tool, …
+    status        TEXT CHECK (status IN ('success', 'error', 'pending')),
+    is_root       INTEGER CHECK (is_root IN (0, 1)),
+    start_ms      INTEGER,
+    end_ms        INTEGER,
+    first_token_ms INTEGER,
+    latency_ms    INTEGER,
+    error         TEXT,
+    model         TEXT,
+    provider      TEXT,
+    prompt_tokens     INTEGER,
+    completion_tokens INTEGER,
+    total_tokens      INTEGER,
+    prompt_cost       TEXT,                   -- exact decimals in US dollars
+    completion_cost   TEXT,
+    total_cost        TEXT,
+    tags          TEXT,                       -- JSON array
+    metadata      TEXT,                       -- JSON object
+    feedback      TEXT,                       -- JSON object
+    thread_id     TEXT,
+    writer_id     INTEGER NOT NULL REFERENCES instances (instance_id),
+    received_ms   INTEGER NOT NULL,           -- first stored
+    updated_ms    INTEGER NOT NULL            -- last changed
+) STRICT, WITHOUT ROWID;
+CREATE INDEX trace_runs_by_start ON trace_runs (project_id, start_ms);
+
+-- What was counted rather than stored: drops, unknown messages, failed writes.
+CREATE TABLE counters (
+    instance_id INTEGER NOT NULL,             -- 0 for the coordinator itself
+    name        TEXT    NOT NULL,
+    value       INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- Facts about the file, and how far roll-ups have come.
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
