@@ -44,6 +44,7 @@ CREATE TABLE instances (
     restarts      INTEGER NOT NULL DEFAULT 0, -- invocations that followed an unwanted end, since registration
     heartbeat_timeout_ms INTEGER,             -- NULL where none is expected
     log_path      TEXT,                       -- the current log file
+    removed_ms    INTEGER,                    -- set when agents.toml no longer asks for it
     CHECK (pid IS NULL OR state IN ('STARTING', 'RUNNING', 'UNHEALTHY', 'STOPPING')),
     UNIQUE (agent_id, ordinal)
 ) STRICT;
@@ -82,7 +83,7 @@ CREATE TABLE heartbeats (
     invocation_id INTEGER NOT NULL,
     seq           INTEGER NOT NULL,
     status        INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2), -- 0 ok, 1 degraded, 2 error
-    message       TEXT                        -- NULL where it is the same as in the one before
+    message       TEXT                        -- NULL: as in the one before it of the same invocation
 ) STRICT;
 
 -- The newest heartbeat of each instance: what the fleet page reads.
@@ -115,12 +116,12 @@ CREATE TABLE series (
     instance_id INTEGER NOT NULL REFERENCES instances (instance_id), -- who reports it
     subject     TEXT    NOT NULL,             -- '' for the reporter itself, 'host', 'agent:NAME', …
     name        TEXT    NOT NULL,
-    last_ms     INTEGER NOT NULL DEFAULT 0,
+    last_ms     INTEGER NOT NULL,             -- its newest point, exact to a minute
     UNIQUE (instance_id, subject, name)
 ) STRICT;
 CREATE INDEX series_by_subject ON series (subject, name);
 
--- At most one point a second for each series; clustered, so that a chart is one seek.
+-- At most one point a second for each series (`ts_ms` is the start of that second); clustered, so that a chart is one seek.
 CREATE TABLE metric_points (
     series_id INTEGER NOT NULL, ts_ms INTEGER NOT NULL, value REAL NOT NULL,
     PRIMARY KEY (series_id, ts_ms)

@@ -64,9 +64,14 @@ pub enum Fact {
 }
 
 /// The supervisord state names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "docs/configuration.md and the glossary explain each state once")]
+#[expect(
+    missing_docs,
+    reason = "docs/configuration.md and the glossary explain each state once"
+)]
 pub enum InstanceState {
     Stopped,
     Waiting,
