@@ -1,0 +1,89 @@
+//! The figures as a table: what was measured, the goal, and whether it is met.
+//! It measures nothing.
+
+use std::fmt::Write as _;
+
+/// One line of the table.
+pub(crate) struct Figure {
+    /// The goal's number in the table of goals, such as `P1`.
+    pub(crate) id: &'static str,
+    /// What was measured, with its unit.
+    pub(crate) what: String,
+    /// What it came to.
+    pub(crate) measured: String,
+    /// The physical limit or yardstick measured in the same run.
+    pub(crate) yardstick: String,
+    /// What was wanted.
+    pub(crate) goal: &'static str,
+    /// Whether it is met; absent where there is no goal to meet.
+    pub(crate) met: Option<bool>,
+}
+
+/// The document with the machine's description and all figures.
+pub(crate) fn render(machine: &str, figures: &[Figure]) -> String {
+    let mut text = String::from(
+        "# Benchmarks\n\nWritten by `scripts/bench`, which anyone can run again. The machine is shared and noisy: compare the figures \
+         with the yardstick beside them, measured in the same run, and not with another day's.\n\n",
+    );
+    let _ = writeln!(text, "Machine: {machine}\n");
+    text.push_str("| # | figure | measured | yardstick in the same run | goal | met |\n|---|---|---|---|---|---|\n");
+    for figure in figures {
+        let met = match figure.met {
+            Some(true) => "yes",
+            Some(false) => "**no**",
+            None => "–",
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {met} |",
+            figure.id, figure.what, figure.measured, figure.yardstick, figure.goal
+        );
+    }
+    text
+}
+
+/// Processor, cores, memory, kernel and system, as the machine names them.
+pub(crate) fn describe_machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let value_of = |text: &str, key: &str| {
+        text.lines()
+            .find(|line| line.starts_with(key))
+            .and_then(|line| line.split_once([':', '=']))
+            .map(|(_, value)| value.trim().trim_matches('"').to_owned())
+    };
+    let cpuinfo = read("/proc/cpuinfo");
+    let processor = value_of(&cpuinfo, "model name").unwrap_or_else(|| "unknown processor".into());
+    let cores = cpuinfo
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    let memory_kb: u64 = value_of(&read("/proc/meminfo"), "MemTotal")
+        .and_then(|text| {
+            text.split_whitespace()
+                .next()
+                .and_then(|number| number.parse().ok())
+        })
+        .unwrap_or(0);
+    let system = value_of(&read("/etc/os-release"), "PRETTY_NAME")
+        .unwrap_or_else(|| "unknown system".into());
+    let kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
+    format!(
+        "{processor}, {cores} cores, {} GiB, {system}, Linux {kernel}",
+        memory_kb / 1_048_576
+    )
+}
+
+/// The value below which a share of the sorted samples lies.
+pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
+    if sorted.is_empty() {
+        return f64::NAN;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index within the samples"
+    )]
+    let index = ((sorted.len() - 1) as f64 * share).round() as usize;
+    sorted[index]
+}
