@@ -1,9 +1,12 @@
-//! What an agent writes to its stdout.
+//! What an agent writes to its stdout, as plain data.
+//! It does not read or write bytes; `decode` and `encode` do.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::lenient::{figures, null_as_absent, state_key, whole_i64, whole_u64};
 
 /// A message from an agent. The JSON key `type` names the variant in snake case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,15 +48,25 @@ pub struct AgentHello {
     /// The program's own name.
     pub name: String,
     /// The program's own version.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_absent",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub version: String,
     /// Task kinds that the agent takes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub task_kinds: Vec<String>,
 }
 
 /// How an agent says it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Working as intended.
@@ -69,19 +82,31 @@ pub enum Status {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Counts from 1 within one process.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_u64")]
     pub seq: u64,
     /// How the agent is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_absent")]
     pub status: Status,
     /// One line for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_absent",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub message: String,
     /// Figures by name; a name ends in its unit, such as `cpu_percent` or `queue_rows`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "figures",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub metrics: BTreeMap<String, f64>,
     /// The agent's own clock, milliseconds since 1970 UTC. Informative: the coordinator's reading time counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole_i64",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ts_ms: Option<i64>,
 }
 
@@ -92,11 +117,14 @@ pub struct Metrics {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Figures by name; a name ends in its unit.
+    #[serde(deserialize_with = "figures")]
     pub metrics: BTreeMap<String, f64>,
 }
 
 /// How much an event matters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// For the author of the agent.
@@ -114,12 +142,16 @@ pub enum Level {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// How much it matters.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_absent")]
     pub level: Level,
     /// A stable word for machines, such as `project_missing`.
     pub kind: String,
     /// One line for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_absent",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub message: String,
     /// Anything more.
     #[serde(default, skip_serializing_if = "Value::is_null")]
@@ -156,7 +188,11 @@ pub struct Alert {
     /// Whether it holds.
     pub state: AlertState,
     /// One line for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_absent",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub message: String,
     /// What was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,7 +211,8 @@ pub struct Alert {
 /// Set a key of the shared state: the last value wins, each change counts the version up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Put {
-    /// The key; 1 to 512 bytes.
+    /// The key; 1 to [`KEY_BYTES_MAX`](crate::KEY_BYTES_MAX) bytes.
+    #[serde(deserialize_with = "state_key")]
     pub key: String,
     /// Any JSON value.
     pub value: Value,
@@ -184,7 +221,8 @@ pub struct Put {
 /// Remove a key of the shared state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delete {
-    /// The key.
+    /// The key; 1 to [`KEY_BYTES_MAX`](crate::KEY_BYTES_MAX) bytes.
+    #[serde(deserialize_with = "state_key")]
     pub key: String,
 }
 
@@ -219,7 +257,7 @@ pub struct TaskSubmit {
     /// What kind of task.
     pub kind: String,
     /// The task's input.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_absent")]
     pub payload: Value,
 }
 
@@ -232,7 +270,11 @@ pub struct TaskProgress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraction: Option<f64>,
     /// One line for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_absent",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub message: String,
 }
 
@@ -255,6 +297,10 @@ pub struct TaskResult {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stopping {
     /// Why.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_absent",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub reason: String,
 }

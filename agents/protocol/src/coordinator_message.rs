@@ -1,4 +1,5 @@
-//! What a coordinator writes to an agent's stdin.
+//! What a coordinator writes to an agent's stdin, as plain data.
+//! It does not read or write bytes; `decode_coordinator` and `encode` do.
 
 use std::collections::BTreeMap;
 
