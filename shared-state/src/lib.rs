@@ -6,12 +6,13 @@
 //! - [`fact`](Fact): what can be recorded.
 //! - `schema`: migrations by `user_version`, and the check of a file before it is touched.
 //! - `open`: pragmas, the first transaction, the start of the writer thread.
-//! - `queue`, `writer`, `thread`: two bounded queues, one thread, one transaction for what waits.
+//! - `queue`, `writer`, `thread`, `transact`, `answer`: two bounded queues, one thread, one transaction for what waits.
 //! - `apply`: how each fact becomes rows.
 //! - `maintenance`: roll-ups and retention in small steps between batches.
 //! - `reader`, `snapshot`: read-only access, one short transaction with a deadline.
 //! - `backup`: a copy of the file while it is in use.
 
+mod answer;
 mod apply;
 mod backup;
 mod connection;
@@ -26,6 +27,7 @@ mod rows;
 mod schema;
 mod snapshot;
 mod thread;
+mod transact;
 mod writer;
 
 pub use backup::{BackupError, backup};

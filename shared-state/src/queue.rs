@@ -371,9 +371,12 @@ impl Queue {
         self.wake.notify_all();
     }
 
-    /// Called by the thread as its last act; returns how many rows were left.
+    /// Called by the thread as its last act; the first call counts.
     pub(crate) fn end(&self, batch: Option<&Batch>) {
         let mut state = self.lock();
+        if state.ended {
+            return;
+        }
         let left = state.urgent_rows + state.bulk_rows + batch.map_or(0, |batch| batch.rows);
         state.health.dropped_rows += left as u64;
         state.health.queue_rows = left;

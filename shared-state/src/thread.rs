@@ -1,18 +1,16 @@
 //! The one thread that owns the read-write connection: takes a batch, writes it in one transaction, answers.
-//! It decides nothing about content, see `apply`, and drops nothing by itself, see `queue`.
+//! It decides nothing about content, see `transact` and `apply`, and drops nothing by itself, see `queue`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
-use crate::TimeMs;
-use crate::apply::{Applier, ApplyError};
+use crate::apply::Applier;
 use crate::maintenance::Maintenance;
 use crate::open::WriterOptions;
-use crate::queue::{Batch, Job, Queue, Taken, instance_of, rows_of};
-use crate::registry;
-use crate::writer::WriteError;
+use crate::queue::{Batch, Queue, Taken};
+use crate::transact::Transactor;
 
 /// First and longest rest between two tries of a batch that the database does not take.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -47,10 +45,13 @@ impl WriterThread {
     ) -> std::io::Result<Self> {
         let work = Work {
             maintenance: Maintenance::new(options.retention.clone(), Instant::now()),
-            clock: options.clock,
+            transactor: Transactor {
+                connection,
+                applier,
+                queue: Arc::clone(&queue),
+                clock: options.clock,
+            },
             queue: Arc::clone(&queue),
-            connection,
-            applier,
         };
         let handle = std::thread::Builder::new()
             .name("sqlite-writer".into())
@@ -99,11 +100,9 @@ impl Drop for EndOnDrop {
 }
 
 struct Work {
-    connection: Connection,
-    applier: Applier,
+    transactor: Transactor,
     queue: Arc<Queue>,
     maintenance: Maintenance,
-    clock: fn() -> TimeMs,
 }
 
 impl Work {
@@ -115,40 +114,34 @@ impl Work {
                         self.queue.end(Some(&left));
                         return;
                     }
-                    let now_ms = (self.clock)();
-                    self.maintenance.share_time_with_batches(
-                        &self.connection,
-                        &mut self.applier,
-                        now_ms,
-                    );
+                    let Transactor {
+                        connection,
+                        applier,
+                        clock,
+                        ..
+                    } = &mut self.transactor;
+                    self.maintenance
+                        .share_time_with_batches(connection, applier, clock());
                 }
                 Taken::Idle => {
-                    let now_ms = (self.clock)();
+                    let Transactor {
+                        connection,
+                        applier,
+                        clock,
+                        ..
+                    } = &mut self.transactor;
                     self.maintenance
-                        .run_while(&self.connection, &mut self.applier, now_ms, || {
-                            !self.queue.has_work()
-                        });
+                        .run_while(connection, applier, clock(), || !self.queue.has_work());
                 }
                 Taken::Closed => break,
             }
         }
-        self.write_dropped();
-        let Self { connection, .. } = self;
-        if let Err((_, error)) = connection.close() {
-            tracing::warn!(%error, "closing the database failed; the next start replays its WAL");
+        // Drops after the last batch still reach the counters table: an empty batch takes them along.
+        if let Err(error) = self.transactor.write(&mut Batch::default(), false) {
+            tracing::warn!(%error, "the last drops could not be counted");
         }
-    }
-
-    /// The counters of what was dropped after the last batch.
-    fn write_dropped(&mut self) {
-        let dropped = self.queue.take_dropped();
-        let now_ms = (self.clock)();
-        if !dropped.is_empty()
-            && let Err(error) = self
-                .applier
-                .count_dropped(&self.connection, &dropped, now_ms)
-        {
-            tracing::warn!(%error, ?dropped, "the last drops could not be counted");
+        if let Err((_, error)) = self.transactor.connection.close() {
+            tracing::warn!(%error, "closing the database failed; the next start replays its WAL");
         }
     }
 
@@ -157,28 +150,24 @@ impl Work {
         let mut rest = RETRY.0;
         let mut one_by_one = false;
         loop {
-            let error = match self.transact(&mut batch, one_by_one) {
-                Ok(replies) => {
+            let error = match self.transactor.write(&mut batch, one_by_one) {
+                Ok(answers) => {
                     self.queue.committed(batch.rows, batch.bulk_rows);
-                    replies.into_iter().for_each(|reply| reply());
+                    answers.into_iter().for_each(|answer| answer());
                     return Ok(());
                 }
                 Err(error) => error,
             };
-            self.roll_back();
-            let outside = match &error {
-                ApplyError::Sqlite(error) => is_outside(error),
-                ApplyError::Refused(_) => false,
-            };
-            if !outside && !one_by_one {
+            if !error.is_outside() && !one_by_one {
                 // A row is at fault: find it, and store the others.
                 one_by_one = true;
                 continue;
             }
             let reason = error.to_string();
+            let rows = batch.rows;
             tracing::warn!(
                 reason,
-                rows = batch.rows,
+                rows,
                 "the database does not take a batch; it is kept and tried again"
             );
             self.queue.failing(Some(reason));
@@ -188,179 +177,4 @@ impl Work {
             rest = (rest * 2).min(RETRY.1);
         }
     }
-
-    fn roll_back(&mut self) {
-        self.applier.forget_uncommitted(&self.connection);
-        // Some failures (a full disk) have rolled back already.
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
-        {
-            tracing::warn!(%error, "rolling back failed");
-        }
-    }
-
-    /// One transaction. The answers are returned, to be given only after the commit.
-    fn transact(&mut self, batch: &mut Batch, one_by_one: bool) -> Result<Vec<Answer>, ApplyError> {
-        let dropped = self.queue.take_dropped();
-        let result = self.transact_with(batch, &dropped, one_by_one);
-        match result {
-            Ok(outcomes) => Ok(outcomes
-                .into_iter()
-                .zip(&mut batch.jobs)
-                .map(|(outcome, job)| outcome.into_answer(job))
-                .collect()),
-            Err(error) => {
-                self.queue.give_back_dropped(&dropped);
-                Err(error)
-            }
-        }
-    }
-
-    fn transact_with(
-        &mut self,
-        batch: &Batch,
-        dropped: &std::collections::BTreeMap<i64, u64>,
-        one_by_one: bool,
-    ) -> Result<Vec<Outcome>, ApplyError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let now_ms = (self.clock)();
-        let mut outcomes = Vec::with_capacity(batch.jobs.len());
-        for job in &batch.jobs {
-            outcomes.push(if one_by_one {
-                self.apply_alone(job, now_ms)?
-            } else {
-                self.apply(job)?
-            });
-        }
-        self.applier.finish_batch(&self.connection)?;
-        if !dropped.is_empty() {
-            self.applier
-                .count_dropped(&self.connection, dropped, now_ms)?;
-        }
-        self.connection.execute_batch("COMMIT")?;
-        self.applier.committed();
-        Ok(outcomes)
-    }
-
-    fn apply(&mut self, job: &Job) -> Result<Outcome, ApplyError> {
-        Ok(match job {
-            Job::Fact { fact, .. } => {
-                self.applier.apply(&self.connection, fact)?;
-                Outcome::Stored
-            }
-            Job::Register { agents, now_ms, .. } => {
-                Outcome::Registered(registry::register(&self.connection, agents, *now_ms)?)
-            }
-            Job::Cursors { agent_id, .. } => {
-                Outcome::Cursors(registry::cursors(&self.connection, *agent_id)?)
-            }
-        })
-    }
-
-    /// Applies a job behind a savepoint: if it cannot be stored it is counted, and the others are kept.
-    fn apply_alone(&mut self, job: &Job, now_ms: TimeMs) -> Result<Outcome, ApplyError> {
-        self.connection.execute_batch("SAVEPOINT alone")?;
-        let applied = self.apply(job).and_then(|outcome| {
-            self.applier.finish_batch(&self.connection)?;
-            Ok(outcome)
-        });
-        let error = match applied {
-            Ok(outcome) => {
-                self.connection.execute_batch("RELEASE alone")?;
-                return Ok(outcome);
-            }
-            Err(ApplyError::Sqlite(error)) if is_outside(&error) => return Err(error.into()),
-            Err(error) => error,
-        };
-        self.connection
-            .execute_batch("ROLLBACK TO alone; RELEASE alone")?;
-        self.applier.forget_uncommitted(&self.connection);
-        let reason = error.to_string();
-        let (instance_id, rows) = match job {
-            Job::Fact { fact, .. } => (instance_of(fact), rows_of(fact)),
-            Job::Register { .. } | Job::Cursors { .. } => (0, 1),
-        };
-        tracing::warn!(
-            reason,
-            instance_id,
-            rows,
-            "a row cannot be stored; it is counted and left out"
-        );
-        self.applier
-            .count_refused(&self.connection, instance_id, rows, now_ms)?;
-        Ok(Outcome::Refused(reason))
-    }
-}
-
-type Answer = Box<dyn FnOnce()>;
-
-enum Outcome {
-    Stored,
-    Registered(Vec<registry::RegisteredInstance>),
-    Cursors(registry::Cursors),
-    Refused(String),
-}
-
-impl Outcome {
-    fn into_answer(self, job: &mut Job) -> Answer {
-        let refused = |reason: String| WriteError::Refused { reason };
-        // A receiver that is gone no longer wants to know.
-        match (job, self) {
-            (Job::Fact { reply, .. }, outcome) => {
-                let Some(reply) = reply.take() else {
-                    return Box::new(|| {});
-                };
-                let result = if let Self::Refused(reason) = outcome {
-                    Err(refused(reason))
-                } else {
-                    Ok(())
-                };
-                Box::new(move || drop(reply.send(result)))
-            }
-            (Job::Register { reply, .. }, outcome) => {
-                let reply = reply.take();
-                Box::new(move || {
-                    let result = match outcome {
-                        Self::Registered(instances) => Ok(instances),
-                        Self::Refused(reason) => Err(refused(reason)),
-                        _ => Err(WriteError::Closed),
-                    };
-                    drop(reply.map(|reply| reply.send(result)));
-                })
-            }
-            (Job::Cursors { reply, .. }, outcome) => {
-                let reply = reply.take();
-                Box::new(move || {
-                    let result = match outcome {
-                        Self::Cursors(cursors) => Ok(cursors),
-                        Self::Refused(reason) => Err(refused(reason)),
-                        _ => Err(WriteError::Closed),
-                    };
-                    drop(reply.map(|reply| reply.send(result)));
-                })
-            }
-        }
-    }
-}
-
-/// Whether the cause lies outside the row: trying again later can help, leaving the row out cannot.
-fn is_outside(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(
-            ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::OutOfMemory
-                | ErrorCode::CannotOpen
-                | ErrorCode::ReadOnly
-                | ErrorCode::PermissionDenied
-                | ErrorCode::FileLockingProtocolFailed
-                | ErrorCode::OperationInterrupted
-                | ErrorCode::SchemaChanged
-                | ErrorCode::DatabaseCorrupt
-                | ErrorCode::NotADatabase
-        )
-    )
 }

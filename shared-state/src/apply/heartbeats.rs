@@ -145,8 +145,6 @@ impl Heartbeats {
         Ok(())
     }
 
-    pub(crate) fn committed(&mut self) {}
-
     pub(crate) fn forget_uncommitted(&mut self) {
         // The messages said may be gone: they are said again.
         self.said.clear();

@@ -163,8 +163,6 @@ impl Metrics {
         Ok(())
     }
 
-    pub(crate) fn committed(&mut self) {}
-
     pub(crate) fn forget_uncommitted(&mut self, connection: &Connection) {
         // Series ids and seconds may be of rows that are gone.
         self.reporters.clear();

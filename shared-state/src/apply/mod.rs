@@ -109,11 +109,6 @@ impl Applier {
         self.heartbeats.store_latest(connection)
     }
 
-    pub(crate) fn committed(&mut self) {
-        self.heartbeats.committed();
-        self.metrics.committed();
-    }
-
     /// The transaction, or a part of it, is gone: what is remembered may be of it.
     pub(crate) fn forget_uncommitted(&mut self, connection: &Connection) {
         self.heartbeats.forget_uncommitted();
