@@ -1,0 +1,135 @@
+//! One checked agent, every default filled in.
+//! How its text became this stands in `resolve`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{Protocol, Restart, Signal};
+
+/// One `[agents.NAME]` table over `[defaults]` over the built-in defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentConfig {
+    /// The name, the last part of the table's.
+    pub name: String,
+    /// Program and arguments, never empty. A program without `/` is looked up beside the coordinator, then in PATH;
+    /// a relative one with `/` begins at `directory`.
+    pub command: Vec<String>,
+    /// What it prints.
+    pub protocol: Protocol,
+    /// Its working directory; the folder of `agents.toml` unless configured, absolute if that file's path was.
+    pub directory: PathBuf,
+    /// `env_file` and `env` together; `env` wins.
+    pub env: BTreeMap<String, EnvValue>,
+    /// Variables handed on from the coordinator's own environment; a last `*` stands for any rest of a name.
+    pub pass_env: Vec<String>,
+    /// Handed to the agent as it is in the coordinator's `hello`.
+    pub config: serde_json::Map<String, serde_json::Value>,
+    /// How many replicas run.
+    pub instances: u32,
+    /// Agents that must be ready before this one starts.
+    pub depends_on: Vec<String>,
+    /// Whether it starts with the coordinator.
+    pub autostart: bool,
+    /// Whether its giving up ends the coordinator.
+    pub essential: bool,
+    /// When it is started again.
+    pub restart: Restart,
+    /// Exit codes that mean that it finished.
+    pub success_exit_codes: Vec<i32>,
+    /// The first delay; zero restarts at once.
+    pub backoff_initial: Duration,
+    /// By how much each next delay is longer.
+    pub backoff_factor: f64,
+    /// The longest delay.
+    pub backoff_max: Duration,
+    /// An invocation healthy for this long makes the next delay the first one again.
+    pub stable_after: Duration,
+    /// Restarts that `restart_window` may hold.
+    pub restarts_max: u32,
+    /// The window of `restarts_max`.
+    pub restart_window: Duration,
+    /// Invocations in a row that ended before `stable_after`.
+    pub short_lived_max: u32,
+    /// After this long FATAL is tried again; `None` for never.
+    pub fatal_retry: Option<Duration>,
+    /// How long it may take to become ready (`protocol = "json"`).
+    pub ready_timeout: Duration,
+    /// Ready when alive for this long (`protocol = "none"`).
+    pub ready_after: Duration,
+    /// How long it may be silent; `None` for ever (always with `protocol = "none"`).
+    pub heartbeat_timeout: Option<Duration>,
+    /// Sent to a silent agent, for a core dump or a stack trace.
+    pub watchdog_signal: Signal,
+    /// From `watchdog_signal` to KILL.
+    pub watchdog_grace: Duration,
+    /// Asks it to end.
+    pub stop_signal: Signal,
+    /// From `stop_signal` to KILL.
+    pub stop_timeout: Duration,
+    /// The longest line that is read whole.
+    pub line_bytes_max: usize,
+    /// At this size a log file is rotated.
+    pub log_bytes_max: u64,
+    /// Rotated log files kept beside the current one.
+    pub log_files_max: u32,
+}
+
+impl AgentConfig {
+    /// `NAME` for a single instance, `NAME:0`, `NAME:1` … for several.
+    #[must_use]
+    pub fn instance_names(&self) -> Vec<String> {
+        if self.instances == 1 {
+            return vec![self.name.clone()];
+        }
+        (0..self.instances)
+            .map(|ordinal| format!("{}:{ordinal}", self.name))
+            .collect()
+    }
+}
+
+/// The value of an environment variable, masked wherever it is printed if it is a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnvValue {
+    value: String,
+    is_secret: bool,
+}
+
+impl EnvValue {
+    /// A value that may be shown.
+    #[must_use]
+    pub fn plain(value: String) -> Self {
+        Self {
+            value,
+            is_secret: false,
+        }
+    }
+
+    /// A value that must not be shown.
+    #[must_use]
+    pub fn secret(value: String) -> Self {
+        Self {
+            value,
+            is_secret: true,
+        }
+    }
+
+    /// The value itself, for the agent's environment and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.value
+    }
+
+    /// What may be shown.
+    #[must_use]
+    pub fn masked(&self) -> &str {
+        if self.is_secret { "***" } else { &self.value }
+    }
+}
+
+impl fmt::Debug for EnvValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.masked(), f)
+    }
+}
