@@ -40,6 +40,44 @@ pub enum AgentMessage {
     Stopping(Stopping),
 }
 
+impl AgentMessage {
+    /// Every `type` of this direction.
+    pub const KINDS: [&str; 13] = [
+        "hello",
+        "ready",
+        "heartbeat",
+        "metrics",
+        "event",
+        "alert",
+        "put",
+        "delete",
+        "records",
+        "task_submit",
+        "task_progress",
+        "task_result",
+        "stopping",
+    ];
+
+    /// The message's `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Ready => "ready",
+            Self::Heartbeat(_) => "heartbeat",
+            Self::Metrics(_) => "metrics",
+            Self::Event(_) => "event",
+            Self::Alert(_) => "alert",
+            Self::Put(_) => "put",
+            Self::Delete(_) => "delete",
+            Self::Records(_) => "records",
+            Self::TaskSubmit(_) => "task_submit",
+            Self::TaskProgress(_) => "task_progress",
+            Self::TaskResult(_) => "task_result",
+            Self::Stopping(_) => "stopping",
+        }
+    }
+}
+
 /// Who speaks on this pipe. The name is for people: identity comes from the pipe, never from here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentHello {

@@ -24,6 +24,23 @@ pub enum CoordinatorMessage {
     Stop(Stop),
 }
 
+impl CoordinatorMessage {
+    /// Every `type` of this direction.
+    pub const KINDS: [&str; 6] = ["hello", "ack", "nack", "task", "cancel", "stop"];
+
+    /// The message's `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Ack(_) => "ack",
+            Self::Nack(_) => "nack",
+            Self::Task(_) => "task",
+            Self::Cancel(_) => "cancel",
+            Self::Stop(_) => "stop",
+        }
+    }
+}
+
 /// Who the agent is to the coordinator.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CoordinatorHello {

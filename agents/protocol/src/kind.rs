@@ -21,28 +21,29 @@ pub(crate) fn object_text(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first `type` of the object if it is a string; nothing if the object ends or breaks before.
-pub(crate) fn find_kind(text: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn find_kind(text: &str) -> Option<Cow<'_, str>> {
     if let Some(kind) = leading_kind(text) {
         return Some(Cow::Borrowed(kind));
     }
     let mut kind = None;
     // An error after the type leaves the type in place: the reader of the fields will report it.
-    let _ = serde_json::Deserializer::from_slice(text).deserialize_map(FirstType(&mut kind));
+    let _ = serde_json::Deserializer::from_str(text).deserialize_map(FirstType(&mut kind));
     kind.map(Cow::Owned)
 }
 
 /// The kind where `type` is the first key, as every well-behaved writer has it: found without a JSON parser.
-fn leading_kind(text: &[u8]) -> Option<&str> {
-    let rest = text.strip_prefix(b"{")?.trim_ascii_start();
-    let rest = rest.strip_prefix(b"\"type\"")?.trim_ascii_start();
-    let rest = rest.strip_prefix(b":")?.trim_ascii_start();
-    let rest = rest.strip_prefix(b"\"")?;
+fn leading_kind(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('{')?.trim_ascii_start();
+    let rest = rest.strip_prefix("\"type\"")?.trim_ascii_start();
+    let rest = rest.strip_prefix(':')?.trim_ascii_start();
+    let rest = rest.strip_prefix('"')?;
     let end = rest
-        .iter()
+        .bytes()
         .take(KIND_BYTES_MAX + 1)
-        .position(|&byte| !(byte.is_ascii_lowercase() || byte == b'_'))?;
+        .position(|byte| !(byte.is_ascii_lowercase() || byte == b'_'))?;
+    let (kind, rest) = rest.split_at(end);
     // Anything but a plain word goes the long way, which knows escapes.
-    (rest[end] == b'"').then(|| std::str::from_utf8(&rest[..end]).ok())?
+    rest.starts_with('"').then_some(kind)
 }
 
 struct FirstType<'a>(&'a mut Option<String>);
