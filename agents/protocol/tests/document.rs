@@ -62,9 +62,10 @@ fn every_example_of_a_coordinator_is_read_and_every_type_has_one() {
 
 /// A field that the code does not know would be lost on the way, so an example must not have one.
 fn assert_no_field_is_unknown(line: &str, read: &serde_json::Value) {
-    let written: serde_json::Value = serde_json::from_str(line).unwrap();
-    for (name, value) in written.as_object().unwrap() {
-        assert_eq!(read.get(name), Some(value), "`{name}` of {line}");
+    let written: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(line).expect("an example is JSON");
+    for name in written.keys() {
+        assert!(read.get(name).is_some(), "`{name}` of {line} is lost");
     }
 }
 
