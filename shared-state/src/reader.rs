@@ -185,10 +185,23 @@ impl Reader {
         limit: Duration,
         read: impl FnOnce(&Snapshot<'_>) -> Result<T, ReaderError>,
     ) -> Result<T, ReaderError> {
+        self.end_left_over()?;
         let _armed = self.deadline.set(limit);
-        let transaction = self.connection.unchecked_transaction()?;
-        // Rolls back when dropped, also after an error: nothing was written.
-        read(&Snapshot::new(&transaction, &self.path))
+        let result = {
+            let transaction = self.connection.unchecked_transaction()?;
+            // Rolls back when dropped, also after an error: nothing was written.
+            read(&Snapshot::new(&transaction, &self.path))
+        };
+        self.end_left_over()?;
+        result
+    }
+
+    /// An interrupt that ends a read may also hit its ROLLBACK; the old moment would then be read for ever.
+    fn end_left_over(&self) -> Result<(), ReaderError> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod retention;
 mod rollup;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 

@@ -32,12 +32,13 @@ const FLEET: &str = "
 const INSTANCE_BY_NAME: &str = "SELECT instance_id FROM instances WHERE name = ?1";
 const AGENT: &str = "
     SELECT agent_id, name, protocol, command, config, registered_ms, removed_ms FROM agents WHERE agent_id = ?1";
+// CROSS JOIN is SQLite's way to fix the order: one seek for each instance, never a walk through the roll-up.
 const BAR_MINUTES: &str = "
     SELECT m.instance_id, m.period_ms, m.heartbeats, m.degraded, m.errors
-    FROM instances i JOIN heartbeat_minutes m ON m.instance_id = i.instance_id AND m.period_ms >= ?1 AND m.period_ms < ?2";
+    FROM instances i CROSS JOIN heartbeat_minutes m ON m.instance_id = i.instance_id AND m.period_ms >= ?1 AND m.period_ms < ?2";
 const BAR_HOURS: &str = "
     SELECT m.instance_id, m.period_ms, m.heartbeats, m.degraded, m.errors
-    FROM instances i JOIN heartbeat_hours m ON m.instance_id = i.instance_id AND m.period_ms >= ?1 AND m.period_ms < ?2";
+    FROM instances i CROSS JOIN heartbeat_hours m ON m.instance_id = i.instance_id AND m.period_ms >= ?1 AND m.period_ms < ?2";
 const BAR_TAIL: &str = "
     SELECT instance_id, heartbeat_id >> 20, status FROM heartbeats
     WHERE heartbeat_id > ?1 AND heartbeat_id < ?2 ORDER BY heartbeat_id DESC LIMIT ?3";

@@ -4,6 +4,8 @@
 mod chart;
 mod fleet;
 mod history;
+#[cfg(test)]
+mod plans;
 mod system;
 mod traces;
 
