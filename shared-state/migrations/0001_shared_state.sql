@@ -73,6 +73,9 @@ CREATE TABLE invocations (
     CHECK (outcome IS NOT 'signaled' OR signal IS NOT NULL)
 ) STRICT;
 CREATE INDEX invocations_by_instance ON invocations (instance_id, started_ms);
+-- Ends that were no success, for counting restarts without reading the rows.
+CREATE INDEX invocations_failed ON invocations (instance_id, ended_ms)
+    WHERE outcome IN ('signaled', 'spawn_failed', 'lost') OR exit_code <> 0;
 CREATE INDEX invocations_open ON invocations (instance_id) WHERE ended_ms IS NULL;
 
 -- Raw heartbeats, append only. The id carries the time, (ms << 20) | n, so that a time range is a range of ids and

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::schema::{self, SCHEMA_VERSION, SchemaError};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{BarCache, Snapshot};
 
 /// SQLite's virtual machine looks at the clock after this many steps: a few microseconds.
 const STEPS_PER_LOOK: i32 = 2_000;
@@ -102,6 +102,7 @@ pub struct Reader {
     path: PathBuf,
     mode: ReaderMode,
     deadline: Deadline,
+    bars: BarCache,
     identity: Identity,
     /// Size and change time, for a file that is read as it was left.
     left: (u64, i64, i64),
@@ -128,6 +129,7 @@ impl Reader {
         let reader = Self {
             connection,
             deadline,
+            bars: BarCache::default(),
             path: path.to_path_buf(),
             mode,
             identity: Identity::of(&metadata),
@@ -190,7 +192,7 @@ impl Reader {
         let result = {
             let transaction = self.connection.unchecked_transaction()?;
             // Rolls back when dropped, also after an error: nothing was written.
-            read(&Snapshot::new(&transaction, &self.path))
+            read(&Snapshot::new(&transaction, &self.path, &self.bars))
         };
         self.end_left_over()?;
         result

@@ -1,4 +1,4 @@
-//! Instances, what is true of them now, their newest heartbeat and heartbeat bar.
+//! Instances, what is true of them now, and their newest heartbeat.
 //! It decides nothing about order or colour.
 
 use std::collections::BTreeMap;
@@ -6,14 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Row, params};
 
 use super::{ROWS_MAX, Result, Snapshot, bounded, json, unsigned};
-use crate::apply::{HEARTBEATS_ROLLED_TO, first_id, meta};
-use crate::{AgentRow, InstanceRow, InstanceState, LatestHeartbeat, Slot, TimeMs};
-
-/// Raw rows behind the roll-up that a bar still looks at. Roll-ups are seconds behind; only a flood leaves more.
-const TAIL_ROWS_MAX: i64 = 20_000;
-
-/// Slots of one bar.
-const SLOTS_MAX: usize = 1_440;
+use crate::{AgentRow, InstanceRow, InstanceState, LatestHeartbeat, TimeMs};
 
 const INSTANCE: &str = "
     SELECT i.instance_id, i.agent_id, a.name, i.name, i.ordinal, a.protocol, i.goal, i.state, i.reason, i.since_ms,
@@ -32,22 +25,11 @@ const FLEET: &str = "
 const INSTANCE_BY_NAME: &str = "SELECT instance_id FROM instances WHERE name = ?1";
 const AGENT: &str = "
     SELECT agent_id, name, protocol, command, config, registered_ms, removed_ms FROM agents WHERE agent_id = ?1";
-// CROSS JOIN is SQLite's way to fix the order: one seek for each instance, never a walk through the roll-up.
-const BAR_MINUTES: &str = "
-    SELECT m.instance_id, m.period_ms, m.heartbeats, m.degraded, m.errors
-    FROM instances i CROSS JOIN heartbeat_minutes m ON m.instance_id = i.instance_id AND m.period_ms >= ?1 AND m.period_ms < ?2";
-const BAR_HOURS: &str = "
-    SELECT m.instance_id, m.period_ms, m.heartbeats, m.degraded, m.errors
-    FROM instances i CROSS JOIN heartbeat_hours m ON m.instance_id = i.instance_id AND m.period_ms >= ?1 AND m.period_ms < ?2";
-const BAR_TAIL: &str = "
-    SELECT instance_id, heartbeat_id >> 20, status FROM heartbeats
-    WHERE heartbeat_id > ?1 AND heartbeat_id < ?2 ORDER BY heartbeat_id DESC LIMIT ?3";
+// The condition is that of the index `invocations_failed`, word for word, so that the index answers alone.
 const RESTARTS: &str = "
     SELECT i.instance_id, (
-        SELECT count(*) FROM invocations v WHERE v.instance_id = i.instance_id AND v.started_ms >= ?1 AND (
-            SELECT p.outcome IN ('signaled', 'spawn_failed', 'lost') OR p.exit_code <> 0
-            FROM invocations p WHERE p.instance_id = v.instance_id AND p.started_ms < v.started_ms
-            ORDER BY p.started_ms DESC LIMIT 1))
+        SELECT count(*) FROM invocations v WHERE v.instance_id = i.instance_id AND v.ended_ms >= ?1
+            AND (v.outcome IN ('signaled', 'spawn_failed', 'lost') OR v.exit_code <> 0))
     FROM instances i LIMIT ?2";
 
 #[cfg(test)]
@@ -56,9 +38,6 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
     ("FLEET", FLEET),
     ("INSTANCE_BY_NAME", INSTANCE_BY_NAME),
     ("AGENT", AGENT),
-    ("BAR_MINUTES", BAR_MINUTES),
-    ("BAR_HOURS", BAR_HOURS),
-    ("BAR_TAIL", BAR_TAIL),
     ("RESTARTS", RESTARTS),
 ];
 
@@ -93,65 +72,8 @@ impl Snapshot<'_> {
         })
     }
 
-    /// Heartbeats of each instance in `slots` slots of `slot_ms` from `from_ms` on. Slots of whole hours are read
-    /// from hours, others from minutes, so `slot_ms` should be a multiple of 60 000.
-    pub fn heartbeat_bar(
-        &self,
-        from_ms: TimeMs,
-        slots: usize,
-        slot_ms: i64,
-    ) -> Result<BTreeMap<i64, Vec<Slot>>> {
-        let (slots, slot_ms) = (slots.clamp(1, SLOTS_MAX), slot_ms.max(1));
-        let to_ms = from_ms.saturating_add(
-            i64::try_from(slots)
-                .unwrap_or(i64::MAX)
-                .saturating_mul(slot_ms),
-        );
-        let mut bars: BTreeMap<i64, Vec<Slot>> = BTreeMap::new();
-        let mut add = |instance_id: i64, ts_ms: TimeMs, slot: Slot| {
-            let Ok(at) = usize::try_from((ts_ms - from_ms).div_euclid(slot_ms)) else {
-                return;
-            };
-            let bar = bars
-                .entry(instance_id)
-                .or_insert_with(|| vec![Slot::default(); slots]);
-            if let Some(sum) = bar.get_mut(at) {
-                sum.heartbeats += slot.heartbeats;
-                sum.degraded += slot.degraded;
-                sum.errors += slot.errors;
-            }
-        };
-        let hours = slot_ms % 3_600_000 == 0 && from_ms % 3_600_000 == 0;
-        let mut statement =
-            self.connection
-                .prepare_cached(if hours { BAR_HOURS } else { BAR_MINUTES })?;
-        let mut rows = statement.query(params![from_ms, to_ms])?;
-        while let Some(row) = rows.next()? {
-            let slot = Slot {
-                heartbeats: unsigned(row.get(2)?),
-                degraded: unsigned(row.get(3)?),
-                errors: unsigned(row.get(4)?),
-            };
-            add(row.get(0)?, row.get(1)?, slot);
-        }
-        // What the roll-up has not counted yet.
-        let rolled_to = meta(self.connection, HEARTBEATS_ROLLED_TO)?.unwrap_or(0);
-        let tail = rolled_to.max(first_id(from_ms) - 1);
-        let mut statement = self.connection.prepare_cached(BAR_TAIL)?;
-        let mut rows = statement.query(params![tail, first_id(to_ms), TAIL_ROWS_MAX])?;
-        while let Some(row) = rows.next()? {
-            let status: u8 = row.get(2)?;
-            let slot = Slot {
-                heartbeats: 1,
-                degraded: u64::from(status == 1),
-                errors: u64::from(status == 2),
-            };
-            add(row.get(0)?, row.get(1)?, slot);
-        }
-        Ok(bars)
-    }
-
-    /// For each instance, how many of its invocations since `since_ms` followed an end that was no success.
+    /// For each instance, how many of its invocations ended without success since `since_ms`: by a signal, with an
+    /// exit code other than 0, lost, or not started at all.
     pub fn restarts_since(&self, since_ms: TimeMs) -> Result<BTreeMap<i64, u64>> {
         let rows = self.all(RESTARTS, params![since_ms, bounded(ROWS_MAX)], |row| {
             Ok((row.get(0)?, unsigned(row.get(1)?)))

@@ -1,6 +1,7 @@
 //! The questions that can be asked, each bounded. One file for each topic holds the queries and the functions that
 //! run them; no query reads the raw heartbeats except by a short range of ids.
 
+mod bar;
 mod chart;
 mod fleet;
 mod history;
@@ -15,6 +16,7 @@ use rusqlite::Connection;
 
 use crate::ReaderError;
 
+pub(crate) use bar::BarCache;
 pub use chart::SeriesOf;
 pub use history::EventFilter;
 
@@ -27,11 +29,16 @@ type Result<T> = std::result::Result<T, ReaderError>;
 pub struct Snapshot<'a> {
     connection: &'a Connection,
     path: &'a Path,
+    bars: &'a BarCache,
 }
 
 impl<'a> Snapshot<'a> {
-    pub(crate) fn new(connection: &'a Connection, path: &'a Path) -> Self {
-        Self { connection, path }
+    pub(crate) fn new(connection: &'a Connection, path: &'a Path, bars: &'a BarCache) -> Self {
+        Self {
+            connection,
+            path,
+            bars,
+        }
     }
 
     fn all<T>(
@@ -77,6 +84,7 @@ fn json(text: Option<String>) -> Option<serde_json::Value> {
 pub(crate) fn queries() -> Vec<(&'static str, &'static str)> {
     [
         fleet::QUERIES,
+        bar::QUERIES,
         history::QUERIES,
         chart::QUERIES,
         system::QUERIES,
