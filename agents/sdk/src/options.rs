@@ -8,13 +8,14 @@ const JSON: &str = "sdk-json";
 const ONCE: &str = "sdk-once";
 
 const HELP: &str = "\
-Each setting comes from its flag, else its environment variable, else `.env` in the working directory, else the key
-of the same name (with `_` for `-`) in the agent's `config` table in agents.toml, else its default.
+Each setting comes from its flag, else its environment variable, else `.env` in the working directory, \
+else the key of the same name (with `_` for `-`) in the agent's `config` table in agents.toml, else its default.
 
 RUST_LOG sets the level of the log on stderr, such as `debug` or `warn`; default `info`.
 
-Exit codes: 0 stopped as asked, or --once ended ok; 1 failed; 2 a setting is wrong; 3 --once ended degraded or with an
-error; 4 nobody reads stdout; 5 no coordinator spoke on stdin although AGENT_NAME is set.";
+Exit codes: 0 stopped as asked, or --once ended ok; 1 failed; 2 a setting is wrong; \
+3 --once ended degraded or with an error; 4 nobody reads stdout; \
+5 no coordinator spoke on stdin although AGENT_NAME is set.";
 
 /// What the crate's own flags ask for.
 #[derive(Clone, Copy, Debug)]
@@ -55,5 +56,6 @@ pub(crate) fn command<A: Agent>() -> Command {
     } else {
         command.version(A::VERSION)
     };
-    A::Settings::augment_args(command)
+    // A key in the environment must not end up in a help text that somebody pastes.
+    A::Settings::augment_args(command).mut_args(|arg| arg.hide_env_values(true))
 }

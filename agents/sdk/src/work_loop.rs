@@ -12,7 +12,7 @@ use crate::{Agent, Beat, Context, Exit};
 
 /// An agent that waits for its next round longer than this says that it is still there. It does so from the loop
 /// itself, so a loop that hangs stays silent.
-const IDLE_BEAT_EVERY: Duration = Duration::from_secs(5);
+const IDLE_BEAT_EVERY: Duration = Duration::from_secs(10);
 /// A round that fails at once must not become a busy loop, whatever the agent's interval.
 const WAIT_AFTER_FAILURE_MIN: Duration = Duration::from_secs(1);
 /// The end of an agent that nobody gave a time.
