@@ -1,6 +1,6 @@
 //! What is told to whoever waits for a job. It is made inside the transaction and told after the commit.
 
-use crate::queue::Job;
+use crate::job::Job;
 use crate::registry::{Cursors, RegisteredInstance};
 use crate::writer::WriteError;
 

@@ -6,7 +6,7 @@
 //! - [`fact`](Fact): what can be recorded.
 //! - `schema`: migrations by `user_version`, and the check of a file before it is touched.
 //! - `open`: pragmas, the first transaction, the start of the writer thread.
-//! - `queue`, `writer`, `thread`, `transact`, `answer`: two bounded queues, one thread, one transaction for what waits.
+//! - `job`, `queue`, `writer`, `thread`, `transact`, `answer`: two bounded queues, one thread, one transaction for what waits.
 //! - `apply`: how each fact becomes rows.
 //! - `maintenance`: roll-ups and retention in small steps between batches.
 //! - `reader`, `snapshot`: read-only access, one short transaction with a deadline.
@@ -18,6 +18,7 @@ mod backup;
 mod connection;
 mod fact;
 mod health;
+mod job;
 mod maintenance;
 mod open;
 mod queue;

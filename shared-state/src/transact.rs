@@ -8,7 +8,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::answer::{Answer, Outcome};
 use crate::apply::{Applier, ApplyError};
-use crate::queue::{Batch, Job, Queue, instance_of, rows_of};
+use crate::job::{Job, instance_of, rows_of};
+use crate::queue::{Batch, Queue};
 use crate::{Fact, HeartbeatBatch, TimeMs, registry};
 
 /// The connection and what is remembered of the file.

@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::health::WriterHealth;
-use crate::queue::{Job, Queue, Reply, instance_of, rows_of};
+use crate::job::{Job, Reply, instance_of, rows_of};
+use crate::queue::Queue;
 use crate::registry::{AgentRegistration, RegisteredInstance};
 use crate::{Fact, TimeMs};
 
@@ -137,9 +138,7 @@ impl Writer {
         job: impl FnOnce(Reply<T>) -> Job,
     ) -> Result<T, WriteError> {
         let (reply, answer) = oneshot::channel();
-        self.queue
-            .push_urgent(job(reply), rows)
-            .map_err(|(_, error)| error)?;
+        self.queue.push_urgent(job(reply), rows)?;
         answer.await.unwrap_or(Err(WriteError::Closed))
     }
 }

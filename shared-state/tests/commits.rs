@@ -1,5 +1,7 @@
 //! What is acknowledged is on disk; a locked database loses nothing that must not be lost; one bad row harms no other.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
@@ -251,7 +253,7 @@ async fn child_that_commits_until_it_is_killed() {
 #[tokio::test]
 async fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
     let place = place();
-    for round in 0..5 {
+    for round in 0..5_u8 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -265,7 +267,7 @@ async fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut acked = None;
-        let take = 5 + 13 * round;
+        let take = 5 + 13 * usize::from(round);
         let mut note = |line: String| {
             if let Some(number) = line
                 .rsplit("acked ")
@@ -314,7 +316,7 @@ async fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
         );
         assert_eq!(
             place.count("SELECT count(*) FROM invocations WHERE outcome = 'lost'"),
-            round as i64 + 1
+            i64::from(round) + 1
         );
         assert_eq!(
             place.count("SELECT count(*) FROM invocations WHERE ended_ms IS NULL"),

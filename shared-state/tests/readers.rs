@@ -1,5 +1,7 @@
 //! What a reader sees beside a writer that runs, ended in order, was killed, or was replaced.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

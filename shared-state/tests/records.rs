@@ -1,5 +1,7 @@
 //! LangSmith runs: what is known is never erased, the cursor moves with the rows or not at all.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use common::*;
