@@ -69,24 +69,40 @@ pub(crate) enum Meaning {
 
 impl Refusal {
     /// Reads an answer other than success. `is_json` is what its content type says.
-    pub(crate) fn read(status: u16, is_json: bool, body: &[u8], retry_after: Option<Duration>) -> Self {
+    pub(crate) fn read(
+        status: u16,
+        is_json: bool,
+        body: &[u8],
+        retry_after: Option<Duration>,
+    ) -> Self {
         let problem: Option<Problem> = is_json.then(|| serde_json::from_slice(body).ok()).flatten();
         let detail = problem.as_ref().map(Problem::text).unwrap_or_default();
         let meaning = match status {
             401 | 403 if problem.is_none() => Meaning::RefusedOnTheWay,
             401 => Meaning::KeyUnknown,
-            403 if String::from_utf8_lossy(body).contains("org_scoped_key_requires_workspace") => Meaning::WorkspaceMissing,
+            403 if String::from_utf8_lossy(body).contains("org_scoped_key_requires_workspace") => {
+                Meaning::WorkspaceMissing
+            }
             403 => Meaning::Forbidden,
             300..=399 => Meaning::Moved,
             404 | 405 => Meaning::NotFound,
             429 => Meaning::TooMany,
             _ => Meaning::Other,
         };
-        Self { status, meaning, detail, retry_after }
+        Self {
+            status,
+            meaning,
+            detail,
+            retry_after,
+        }
     }
 
     fn shown_detail(&self) -> String {
-        if self.detail.is_empty() { String::new() } else { format!(", `{}`", self.detail) }
+        if self.detail.is_empty() {
+            String::new()
+        } else {
+            format!(", `{}`", self.detail)
+        }
     }
 }
 
@@ -94,8 +110,12 @@ impl AskError {
     /// Whether the same question may be answered later without anybody changing anything.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Refused(refusal) => refusal.meaning == Meaning::RefusedOnTheWay || is_retryable_status(refusal.status),
-            Self::Connect(_) | Self::TimedOut(_) | Self::BrokenOff(_) | Self::NotUnderstood(_) => true,
+            Self::Refused(refusal) => {
+                refusal.meaning == Meaning::RefusedOnTheWay || is_retryable_status(refusal.status)
+            }
+            Self::Connect(_) | Self::TimedOut(_) | Self::BrokenOff(_) | Self::NotUnderstood(_) => {
+                true
+            }
             Self::TooLarge(_) => false,
         }
     }
@@ -176,16 +196,24 @@ struct Problem {
 
 impl Problem {
     fn text(&self) -> String {
-        let first = [&self.detail, &self.error, &self.title].into_iter().flatten().next();
+        let first = [&self.detail, &self.error, &self.title]
+            .into_iter()
+            .flatten()
+            .next();
         let words: Vec<String> = first.into_iter().chain(&self.remedy).map(plain).collect();
         let text = words.join("; ");
         // One line: it goes into a status message.
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_CHARS_MAX).collect()
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(DETAIL_CHARS_MAX)
+            .collect()
     }
 }
 
 fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -198,35 +226,67 @@ mod tests {
 
     #[test]
     fn html_and_json_refusals_are_told_apart() {
-        assert_eq!(meaning(403, false, "<html>Forbidden</html>"), Meaning::RefusedOnTheWay);
-        assert_eq!(meaning(401, true, "<html>lies about its type"), Meaning::RefusedOnTheWay);
-        assert_eq!(meaning(403, true, r#"{"detail":"Forbidden"}"#), Meaning::Forbidden);
-        assert_eq!(meaning(401, true, r#"{"detail":"Invalid token"}"#), Meaning::KeyUnknown);
+        assert_eq!(
+            meaning(403, false, "<html>Forbidden</html>"),
+            Meaning::RefusedOnTheWay
+        );
+        assert_eq!(
+            meaning(401, true, "<html>lies about its type"),
+            Meaning::RefusedOnTheWay
+        );
+        assert_eq!(
+            meaning(403, true, r#"{"detail":"Forbidden"}"#),
+            Meaning::Forbidden
+        );
+        assert_eq!(
+            meaning(401, true, r#"{"detail":"Invalid token"}"#),
+            Meaning::KeyUnknown
+        );
         let body = r#"{"error":"org_scoped_key_requires_workspace"}"#;
         assert_eq!(meaning(403, true, body), Meaning::WorkspaceMissing);
     }
 
     #[test]
     fn only_refusals_that_nobody_has_to_act_on_are_passing() {
-        let is_passing = |status, is_json| AskError::Refused(Refusal::read(status, is_json, b"{}", None)).is_passing();
+        let is_passing = |status, is_json| {
+            AskError::Refused(Refusal::read(status, is_json, b"{}", None)).is_passing()
+        };
         assert!(is_passing(403, false) && is_passing(429, true) && is_passing(503, true));
-        assert!(!is_passing(403, true) && !is_passing(401, true) && !is_passing(400, true) && !is_passing(302, false));
+        assert!(
+            !is_passing(403, true)
+                && !is_passing(401, true)
+                && !is_passing(400, true)
+                && !is_passing(302, false)
+        );
     }
 
     #[test]
     fn advice_names_the_variable() {
         let advice = |status, body: &str, cloud| {
-            AskError::Refused(Refusal::read(status, true, body.as_bytes(), None)).advice("LANGCHAIN_API_KEY", cloud)
+            AskError::Refused(Refusal::read(status, true, body.as_bytes(), None))
+                .advice("LANGCHAIN_API_KEY", cloud)
         };
         assert!(advice(401, "{}", true).starts_with("LANGCHAIN_API_KEY is not accepted"));
         assert!(advice(403, "{}", true).contains("https://eu.api.smith.langchain.com"));
-        assert!(advice(403, r#"{"error":"org_scoped_key_requires_workspace"}"#, true).contains("LANGSMITH_WORKSPACE_ID"));
+        assert!(
+            advice(
+                403,
+                r#"{"error":"org_scoped_key_requires_workspace"}"#,
+                true
+            )
+            .contains("LANGSMITH_WORKSPACE_ID")
+        );
     }
 
     #[test]
     fn a_servers_words_are_one_short_line() {
-        let body = format!(r#"{{"title":"Bad","detail":"a\nb{}","remedy":"x"}}"#, "c".repeat(1_000));
+        let body = format!(
+            r#"{{"title":"Bad","detail":"a\nb{}","remedy":"x"}}"#,
+            "c".repeat(1_000)
+        );
         let refusal = Refusal::read(400, true, body.as_bytes(), None);
-        assert!(refusal.detail.starts_with("a b") && refusal.detail.chars().count() == DETAIL_CHARS_MAX);
+        assert!(
+            refusal.detail.starts_with("a b") && refusal.detail.chars().count() == DETAIL_CHARS_MAX
+        );
     }
 }

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Method, Response, StatusCode};
 
 use crate::api_key::ApiKey;
@@ -55,7 +57,12 @@ pub(crate) enum ClientError {
 
 impl Client {
     /// A client of `endpoint` that identifies itself by `key`, and by the workspace where one is configured.
-    pub(crate) fn new(endpoint: Endpoint, key: ApiKey, workspace_id: Option<&str>, request_timeout: Duration) -> Result<Self, ClientError> {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        key: ApiKey,
+        workspace_id: Option<&str>,
+        request_timeout: Duration,
+    ) -> Result<Self, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(HeaderName::from_static("x-api-key"), key.header());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -72,7 +79,15 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| ClientError::Tls(causes(&error)))?;
-        Ok(Self { http, endpoint, key, request_timeout, last_status: None, server_ahead_ms: None, deprecations: Vec::new() })
+        Ok(Self {
+            http,
+            endpoint,
+            key,
+            request_timeout,
+            last_status: None,
+            server_ahead_ms: None,
+            deprecations: Vec::new(),
+        })
     }
 
     /// Where it asks.
@@ -83,11 +98,6 @@ impl Client {
     /// The status of the last answer, absent before the first and after a question without an answer.
     pub(crate) fn last_status(&self) -> Option<u16> {
         self.last_status
-    }
-
-    /// How far the server's clock is ahead of this machine's, by the last answer that told its time.
-    pub(crate) fn server_ahead_ms(&self) -> Option<i64> {
-        self.server_ahead_ms
     }
 
     /// The server's time, or this machine's while the server's is not known. Windows are cut by the clock that
@@ -104,7 +114,11 @@ impl Client {
     }
 
     /// `GET path` with query parameters; the body of a success.
-    pub(crate) async fn get(&mut self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<u8>, AskError> {
+    pub(crate) async fn get(
+        &mut self,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<u8>, AskError> {
         self.ask(Method::GET, path, parameters, None).await
     }
 
@@ -113,14 +127,22 @@ impl Client {
         self.ask(Method::POST, path, &[], Some(body)).await
     }
 
-    async fn ask(&mut self, method: Method, path: &str, parameters: &[(&str, &str)], body: Option<String>) -> Result<Vec<u8>, AskError> {
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Vec<u8>, AskError> {
         let mut url = self.endpoint.url(path);
         if !parameters.is_empty() {
             url.query_pairs_mut().extend_pairs(parameters);
         }
         let mut request = self.http.request(method, url);
         if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+            request = request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body);
         }
         self.last_status = None;
         let response = request.send().await.map_err(|error| self.explain(&error))?;
@@ -133,7 +155,12 @@ impl Client {
 
     fn note_headers(&mut self, path: &str, response: &Response) {
         self.last_status = Some(response.status().as_u16());
-        let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let text = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         if let Some(server_ms) = text(DATE.as_str()).and_then(parse_http_date_ms) {
             self.server_ahead_ms = Some(server_ms - now_ms());
         }
@@ -141,26 +168,49 @@ impl Client {
         let deprecation = text("deprecation").filter(|text| !text.eq_ignore_ascii_case("false"));
         if let Some(announcement) = text("sunset").or(deprecation) {
             let announcement = announcement.chars().take(100).collect();
-            self.deprecations.push(Deprecation { path: path.to_owned(), announcement });
+            self.deprecations.push(Deprecation {
+                path: path.to_owned(),
+                announcement,
+            });
             self.deprecations.truncate(8); // one for each path that is used, and then some
         }
     }
 
     async fn read_refusal(&self, response: Response) -> Refusal {
         let status = response.status().as_u16();
-        let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let text = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let is_json = text(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.contains("json"));
-        let retry_after = parse_retry_after(text("retry-after-ms"), text(RETRY_AFTER.as_str()), self.server_now_ms());
+        let retry_after = parse_retry_after(
+            text("retry-after-ms"),
+            text(RETRY_AFTER.as_str()),
+            self.server_now_ms(),
+        );
         // A refusal whose words cannot be read is still that refusal.
-        let body = self.read_body(response, REFUSAL_BYTES_MAX).await.unwrap_or_default();
+        let body = self
+            .read_body(response, REFUSAL_BYTES_MAX)
+            .await
+            .unwrap_or_default();
         let mut refusal = Refusal::read(status, is_json, &body, retry_after);
         refusal.detail = self.key.redact(&refusal.detail);
         refusal
     }
 
-    async fn read_body(&self, mut response: Response, bytes_max: usize) -> Result<Vec<u8>, AskError> {
+    async fn read_body(
+        &self,
+        mut response: Response,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, AskError> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.explain(&error))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.explain(&error))?
+        {
             if body.len() + chunk.len() > bytes_max {
                 return Err(AskError::TooLarge(bytes_max));
             }

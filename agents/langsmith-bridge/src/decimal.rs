@@ -22,7 +22,12 @@ pub(crate) fn plain_decimal(text: &str) -> Option<String> {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let digits = whole.len() + fraction.len();
-    if digits == 0 || digits > DIGITS_MAX || !is_digits(whole) || !is_digits(fraction) || exponent.abs() > EXPONENT_MAX {
+    if digits == 0
+        || digits > DIGITS_MAX
+        || !is_digits(whole)
+        || !is_digits(fraction)
+        || exponent.abs() > EXPONENT_MAX
+    {
         return None;
     }
     if exponent == 0 && !whole.is_empty() && !mantissa.ends_with('.') {
@@ -34,7 +39,8 @@ pub(crate) fn plain_decimal(text: &str) -> Option<String> {
 /// Moves the point of `whole.fraction` to the right by `exponent` places.
 fn shift_point(whole: &str, fraction: &str, exponent: i32) -> String {
     let digits = format!("{whole}{fraction}");
-    let point = i64::try_from(whole.len()).expect("at most DIGITS_MAX digits") + i64::from(exponent);
+    let point =
+        i64::try_from(whole.len()).expect("at most DIGITS_MAX digits") + i64::from(exponent);
     let length = i64::try_from(digits.len()).expect("at most DIGITS_MAX digits");
     let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
     let (whole, fraction) = if point <= 0 {
@@ -47,7 +53,11 @@ fn shift_point(whole: &str, fraction: &str, exponent: i32) -> String {
     };
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
-    if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+    if fraction.is_empty() {
+        whole.to_owned()
+    } else {
+        format!("{whole}.{fraction}")
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +89,20 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_absent() {
-        for text in ["", "-", ".", "NaN", "Infinity", "1,5", "0x10", "1e", "1e999", "1e-2147483649", "$1", "1.2.3"] {
+        for text in [
+            "",
+            "-",
+            ".",
+            "NaN",
+            "Infinity",
+            "1,5",
+            "0x10",
+            "1e",
+            "1e999",
+            "1e-2147483649",
+            "$1",
+            "1.2.3",
+        ] {
             assert_eq!(plain_decimal(text), None, "{text}");
         }
         assert_eq!(plain_decimal(&"9".repeat(200)), None);

@@ -61,9 +61,9 @@ impl Endpoint {
 
     /// Whether this is one of LangSmith's own regions, where a good key of another region is refused.
     pub(crate) fn is_cloud(&self) -> bool {
-        self.base
-            .host_str()
-            .is_some_and(|host| host == "smith.langchain.com" || host.ends_with(".smith.langchain.com"))
+        self.base.host_str().is_some_and(|host| {
+            host == "smith.langchain.com" || host.ends_with(".smith.langchain.com")
+        })
     }
 }
 
@@ -83,7 +83,10 @@ mod tests {
     use super::*;
 
     fn query_url(text: &str) -> String {
-        Endpoint::parse(text).unwrap().url("/api/v2/runs/query").to_string()
+        Endpoint::parse(text)
+            .unwrap()
+            .url("/api/v2/runs/query")
+            .to_string()
     }
 
     #[test]
@@ -96,7 +99,11 @@ mod tests {
             "https://host.example/api/v2",
             " \"https://host.example//\" ",
         ] {
-            assert_eq!(query_url(text), "https://host.example/api/v2/runs/query", "{text}");
+            assert_eq!(
+                query_url(text),
+                "https://host.example/api/v2/runs/query",
+                "{text}"
+            );
         }
     }
 
@@ -106,7 +113,10 @@ mod tests {
             query_url("http://10.0.0.1:1984/langsmith/api/v1"),
             "http://10.0.0.1:1984/langsmith/api/v2/runs/query"
         );
-        assert_eq!(query_url("https://host/apiary"), "https://host/apiary/api/v2/runs/query");
+        assert_eq!(
+            query_url("https://host/apiary"),
+            "https://host/apiary/api/v2/runs/query"
+        );
     }
 
     #[test]
@@ -124,7 +134,15 @@ mod tests {
 
     #[test]
     fn the_cloud_is_recognised() {
-        assert!(Endpoint::parse("https://eu.api.smith.langchain.com").unwrap().is_cloud());
-        assert!(!Endpoint::parse("https://smith.langchain.com.example").unwrap().is_cloud());
+        assert!(
+            Endpoint::parse("https://eu.api.smith.langchain.com")
+                .unwrap()
+                .is_cloud()
+        );
+        assert!(
+            !Endpoint::parse("https://smith.langchain.com.example")
+                .unwrap()
+                .is_cloud()
+        );
     }
 }

@@ -84,20 +84,30 @@ mod tests {
             ("LANGCHAIN_PROJECT", "only-old"),
         ]);
         let key = found.api_key.unwrap();
-        assert_eq!((key.variable.as_str(), key.value.as_str()), ("LANGSMITH_API_KEY", "new"));
+        assert_eq!(
+            (key.variable.as_str(), key.value.as_str()),
+            ("LANGSMITH_API_KEY", "new")
+        );
         assert_eq!(found.project.as_deref(), Some("only-old"));
     }
 
     #[test]
     fn a_blank_value_counts_as_unset() {
-        let found = environment(&[("LANGSMITH_API_KEY", " \t"), ("LANGCHAIN_API_KEY", "key"), ("LANGSMITH_PROJECT", "\"\"")]);
+        let found = environment(&[
+            ("LANGSMITH_API_KEY", " \t"),
+            ("LANGCHAIN_API_KEY", "key"),
+            ("LANGSMITH_PROJECT", "\"\""),
+        ]);
         assert_eq!(found.api_key.unwrap().variable, "LANGCHAIN_API_KEY");
         assert_eq!(found.project, None);
     }
 
     #[test]
     fn quotes_and_spaces_around_a_value_are_dropped() {
-        let found = environment(&[("LANGSMITH_ENDPOINT", " \"https://host\" "), ("LANGSMITH_WORKSPACE_ID", "'id'")]);
+        let found = environment(&[
+            ("LANGSMITH_ENDPOINT", " \"https://host\" "),
+            ("LANGSMITH_WORKSPACE_ID", "'id'"),
+        ]);
         assert_eq!(found.endpoint.as_deref(), Some("https://host"));
         assert_eq!(found.workspace_id.as_deref(), Some("id"));
     }

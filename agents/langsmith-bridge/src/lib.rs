@@ -1,23 +1,38 @@
-//! Pulls runs from LangSmith and hands them, with its own place in them, to the coordinator.
+//! Pulls runs from LangSmith and hands them, together with its place in them, to the coordinator.
 //! It does not store anything itself and shows no figure that it did not receive.
 //!
 //! # Layout, in the order in which data flows
-//! * `environment`, `endpoint`, `api_key`: where to ask and as whom.
+//! * `settings`, `environment`, `endpoint`, `api_key`: what to ask, where, and as whom.
+//! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round.
+//! * `plan`, `progress`: which question comes next, and what is remembered. Pure.
+//! * `puller`, `project`: doing what the plan says.
+//! * `asker`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
+//! * `query`, `page`, `run_row`, `timestamp`, `decimal`: bodies, answers, rows.
+//! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat.
 
 mod api_key;
 mod ask_error;
-mod batch;
+mod asker;
+mod bridge;
 mod client;
 mod decimal;
 mod endpoint;
 mod environment;
+mod figures;
 mod pace;
 mod page;
 mod plan;
 mod progress;
 mod project;
+mod puller;
 mod query;
 mod retry;
 mod run_row;
+mod sent;
 mod settings;
+mod store;
 mod timestamp;
+mod trouble;
+
+pub use bridge::LangSmithBridge;
+pub use settings::Settings;

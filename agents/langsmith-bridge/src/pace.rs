@@ -19,7 +19,11 @@ impl Pace {
     /// A full bucket.
     pub(crate) fn new(requests_per_span: u32, now: Duration) -> Self {
         let requests_per_span = f64::from(requests_per_span.max(1));
-        Self { requests_per_span, available: requests_per_span, filled_at: now }
+        Self {
+            requests_per_span,
+            available: requests_per_span,
+            filled_at: now,
+        }
     }
 
     /// Takes one request out; how long to wait before sending it.
@@ -45,8 +49,15 @@ mod tests {
             now += pace.take(now);
             sent.push(now);
         }
-        assert!(sent[..10].iter().all(Duration::is_zero), "a full bucket lets a burst pass");
-        assert!((sent[99].as_secs_f64() - 90.0).abs() < 0.01, "then one a second: {:?}", sent[99]);
+        assert!(
+            sent[..10].iter().all(Duration::is_zero),
+            "a full bucket lets a burst pass"
+        );
+        assert!(
+            (sent[99].as_secs_f64() - 90.0).abs() < 0.01,
+            "then one a second: {:?}",
+            sent[99]
+        );
     }
 
     #[test]

@@ -26,7 +26,10 @@ impl<'a> Page<'a> {
 
     /// Where the next page begins; absent on the last page.
     pub(crate) fn next_cursor(&self) -> Option<&str> {
-        let cursor = self.next_cursor.as_deref().filter(|cursor| !cursor.is_empty());
+        let cursor = self
+            .next_cursor
+            .as_deref()
+            .filter(|cursor| !cursor.is_empty());
         cursor.filter(|_| self.has_more != Some(false))
     }
 
@@ -53,7 +56,11 @@ impl Fields<'_> {
     }
 
     /// The field as `read` understands its JSON text; absent if it was not sent or is null.
-    pub(crate) fn take_as<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub(crate) fn take_as<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let raw = self.by_name.get(name)?.get();
         if raw == "null" {
             return None;
@@ -74,7 +81,10 @@ mod tests {
     use super::*;
 
     fn next(body: &str) -> Option<String> {
-        Page::parse(body.as_bytes()).unwrap().next_cursor().map(str::to_owned)
+        Page::parse(body.as_bytes())
+            .unwrap()
+            .next_cursor()
+            .map(str::to_owned)
     }
 
     #[test]
@@ -82,21 +92,39 @@ mod tests {
         assert_eq!(next(r#"{"items":[]}"#), None);
         assert_eq!(next(r#"{"items":[],"next_cursor":null}"#), None);
         assert_eq!(next(r#"{"items":[],"next_cursor":""}"#), None);
-        assert_eq!(next(r#"{"items":[],"next_cursor":"c","has_more":false}"#), None);
-        assert_eq!(next(r#"{"items":[],"next_cursor":"c","has_more":true}"#).as_deref(), Some("c"));
-        assert_eq!(next(r#"{"items":[],"next_cursor":"c"}"#).as_deref(), Some("c"));
+        assert_eq!(
+            next(r#"{"items":[],"next_cursor":"c","has_more":false}"#),
+            None
+        );
+        assert_eq!(
+            next(r#"{"items":[],"next_cursor":"c","has_more":true}"#).as_deref(),
+            Some("c")
+        );
+        assert_eq!(
+            next(r#"{"items":[],"next_cursor":"c"}"#).as_deref(),
+            Some("c")
+        );
     }
 
     #[test]
     fn an_answer_without_items_is_no_page() {
-        for body in ["{}", "[]", "null", r#"{"items":null}"#, r#"{"items":[{"id":"a"}"#, "<html>"] {
+        for body in [
+            "{}",
+            "[]",
+            "null",
+            r#"{"items":null}"#,
+            r#"{"items":[{"id":"a"}"#,
+            "<html>",
+        ] {
             assert!(Page::parse(body.as_bytes()).is_err(), "{body}");
         }
     }
 
     #[test]
     fn a_field_of_another_type_costs_only_itself() {
-        let page = Page::parse(br#"{"items":[{"name":7,"total_tokens":12,"error":null,"new":{}}]}"#).unwrap();
+        let page =
+            Page::parse(br#"{"items":[{"name":7,"total_tokens":12,"error":null,"new":{}}]}"#)
+                .unwrap();
         let mut fields = page.items().next().unwrap();
         assert_eq!(fields.take::<String>("name"), None);
         assert_eq!(fields.take::<i64>("total_tokens"), Some(12));

@@ -66,9 +66,15 @@ pub(crate) fn next_step(progress: &mut Progress, now_ms: i64, policy: &Policy) -
     let newest_ms = now_ms - milliseconds(policy.safety_lag);
     let Some(watermark_ms) = progress.watermark_ms else {
         let since_ms = milliseconds(policy.since).min(RETENTION_MAX_MS);
-        let rest = Span { from_ms: (now_ms - since_ms).min(newest_ms - SEAM_MS), to_ms: newest_ms };
+        let rest = Span {
+            from_ms: (now_ms - since_ms).min(newest_ms - SEAM_MS),
+            to_ms: newest_ms,
+        };
         progress.backfill = Some(rest);
-        let span = Span { from_ms: rest.from_ms.max(newest_ms - WINDOW_MAX_MS), ..rest };
+        let span = Span {
+            from_ms: rest.from_ms.max(newest_ms - WINDOW_MAX_MS),
+            ..rest
+        };
         open(progress, PullKind::Live, span);
         return Step::ReadPage;
     };
@@ -85,25 +91,43 @@ pub(crate) fn next_step(progress: &mut Progress, now_ms: i64, policy: &Policy) -
         return step;
     }
     if let Some(rest) = progress.backfill {
-        let from_ms = rest.from_ms.max(rest.to_ms - WINDOW_MAX_MS).max(now_ms - RETENTION_MAX_MS);
-        let span = Span { from_ms: from_ms.min(rest.to_ms), to_ms: rest.to_ms + SEAM_MS };
+        let from_ms = rest
+            .from_ms
+            .max(rest.to_ms - WINDOW_MAX_MS)
+            .max(now_ms - RETENTION_MAX_MS);
+        let span = Span {
+            from_ms: from_ms.min(rest.to_ms),
+            to_ms: rest.to_ms + SEAM_MS,
+        };
         open(progress, PullKind::Backfill, span);
         return Step::ReadPage;
     }
     let next_followed_ms = progress.followed.iter().map(|run| run.due_ms).min();
     let live_due_ms = live_due_ms + milliseconds(policy.safety_lag);
-    Step::Rest { until_ms: next_followed_ms.map_or(live_due_ms, |due_ms| due_ms.min(live_due_ms)) }
+    Step::Rest {
+        until_ms: next_followed_ms.map_or(live_due_ms, |due_ms| due_ms.min(live_due_ms)),
+    }
 }
 
 /// A page was read at `read_ms`. `next` is where the window goes on; without it the window is complete.
 /// Returns how many followed runs were given up.
-pub(crate) fn page_read(progress: &mut Progress, seen: &[SeenRun], next: Option<NextPage>, read_ms: i64, policy: &Policy) -> usize {
-    let pull = progress.pull.take().expect("a page is only read for a window");
+pub(crate) fn page_read(
+    progress: &mut Progress,
+    seen: &[SeenRun],
+    next: Option<NextPage>,
+    read_ms: i64,
+    policy: &Policy,
+) -> usize {
+    let pull = progress
+        .pull
+        .take()
+        .expect("a page is only read for a window");
     let reread_from_ms = reread_bound(progress, &pull, policy);
     for run in seen {
         follow(progress, run, reread_from_ms, read_ms, policy);
     }
-    let given_up = bound_followed(progress, read_ms, policy) + give_up_old(progress, read_ms, policy);
+    let given_up =
+        bound_followed(progress, read_ms, policy) + give_up_old(progress, read_ms, policy);
     if next.is_some() {
         progress.pull = Some(Pull { page: next, ..pull });
     } else {
@@ -114,7 +138,13 @@ pub(crate) fn page_read(progress: &mut Progress, seen: &[SeenRun], next: Option<
 
 /// An answer to [`Step::ReadByIds`] was read at `read_ms`. Runs that were asked for and not answered stay followed
 /// until they are given up: they may be on their way. Returns how many were given up.
-pub(crate) fn ids_read(progress: &mut Progress, asked: &[String], seen: &[SeenRun], read_ms: i64, policy: &Policy) -> usize {
+pub(crate) fn ids_read(
+    progress: &mut Progress,
+    asked: &[String],
+    seen: &[SeenRun],
+    read_ms: i64,
+    policy: &Policy,
+) -> usize {
     for run in seen.iter().filter(|run| asked.contains(&run.run_id)) {
         follow(progress, run, i64::MAX, read_ms, policy);
     }
@@ -134,15 +164,27 @@ pub(crate) fn restart_window(progress: &mut Progress) {
 }
 
 fn open(progress: &mut Progress, kind: PullKind, span: Span) {
-    progress.pull = Some(Pull { kind, span, page: None });
+    progress.pull = Some(Pull {
+        kind,
+        span,
+        page: None,
+    });
 }
 
 /// From an overlap before the watermark to the newest moment, at most [`WINDOW_MAX_MS`] beyond the watermark: after a long
 /// pause the windows follow one another, oldest first. A watermark ahead of the clock is not believed.
 fn live_window(progress: &Progress, newest_ms: i64, now_ms: i64, policy: &Policy) -> Span {
-    let base_ms = progress.watermark_ms.unwrap_or(newest_ms).min(newest_ms).max(now_ms - RETENTION_MAX_MS);
-    let from_ms = (base_ms - milliseconds(policy.overlap)).min(progress.reread_from_ms.unwrap_or(i64::MAX));
-    Span { from_ms: from_ms.max(now_ms - RETENTION_MAX_MS), to_ms: newest_ms.min(base_ms + WINDOW_MAX_MS) }
+    let base_ms = progress
+        .watermark_ms
+        .unwrap_or(newest_ms)
+        .min(newest_ms)
+        .max(now_ms - RETENTION_MAX_MS);
+    let from_ms =
+        (base_ms - milliseconds(policy.overlap)).min(progress.reread_from_ms.unwrap_or(i64::MAX));
+    Span {
+        from_ms: from_ms.max(now_ms - RETENTION_MAX_MS),
+        to_ms: newest_ms.min(base_ms + WINDOW_MAX_MS),
+    }
 }
 
 /// Runs that started from here on will be read again by the next live window, so they need not be followed.
@@ -152,7 +194,9 @@ fn reread_bound(progress: &Progress, pull: &Pull, policy: &Policy) -> i64 {
         PullKind::Backfill => progress.watermark_ms,
     };
     let overlap_ms = watermark_ms.map_or(i64::MAX, |ms| ms - milliseconds(policy.overlap));
-    progress.reread_from_ms.map_or(overlap_ms, |ms| ms.min(overlap_ms))
+    progress
+        .reread_from_ms
+        .map_or(overlap_ms, |ms| ms.min(overlap_ms))
 }
 
 fn complete(progress: &mut Progress, pull: &Pull, policy: &Policy) {
@@ -164,20 +208,37 @@ fn complete(progress: &mut Progress, pull: &Pull, policy: &Policy) {
         progress.watermark_ms = Some(pull.span.to_ms);
     }
     if is_top_of_backfill {
-        progress.backfill = progress.backfill.and_then(|rest| shorten(rest, pull.span.from_ms));
+        progress.backfill = progress
+            .backfill
+            .and_then(|rest| shorten(rest, pull.span.from_ms));
     }
 }
 
 /// What is left of the backfill once everything from `done_from_ms` on has been read.
 fn shorten(rest: Span, done_from_ms: i64) -> Option<Span> {
-    (done_from_ms > rest.from_ms).then_some(Span { to_ms: done_from_ms, ..rest })
+    (done_from_ms > rest.from_ms).then_some(Span {
+        to_ms: done_from_ms,
+        ..rest
+    })
 }
 
 /// Keeps or drops one run among the followed, by what was seen of it.
-fn follow(progress: &mut Progress, run: &SeenRun, reread_from_ms: i64, read_ms: i64, policy: &Policy) {
-    let known = progress.followed.iter().position(|followed| followed.run_id == run.run_id);
+fn follow(
+    progress: &mut Progress,
+    run: &SeenRun,
+    reread_from_ms: i64,
+    read_ms: i64,
+    policy: &Policy,
+) {
+    let known = progress
+        .followed
+        .iter()
+        .position(|followed| followed.run_id == run.run_id);
     let known = known.map(|place| progress.followed.swap_remove(place));
-    let start_ms = run.start_ms.or(known.as_ref().map(|known| known.start_ms)).unwrap_or(read_ms - RETENTION_MAX_MS);
+    let start_ms = run
+        .start_ms
+        .or(known.as_ref().map(|known| known.start_ms))
+        .unwrap_or(read_ms - RETENTION_MAX_MS);
     let end_ms = run.end_ms.filter(|_| !run.is_pending);
     let is_final = end_ms.is_some_and(|end_ms| read_ms - end_ms >= milliseconds(policy.settle));
     if is_final || start_ms >= reread_from_ms {
@@ -185,25 +246,45 @@ fn follow(progress: &mut Progress, run: &SeenRun, reread_from_ms: i64, read_ms: 
     }
     let since_ms = known.map_or(read_ms, |known| known.since_ms);
     let due_ms = next_due_ms(since_ms, read_ms, policy);
-    progress.followed.push(FollowedRun { run_id: run.run_id.clone(), start_ms, since_ms, end_ms, due_ms });
+    progress.followed.push(FollowedRun {
+        run_id: run.run_id.clone(),
+        start_ms,
+        since_ms,
+        end_ms,
+        due_ms,
+    });
 }
 
 fn next_due_ms(since_ms: i64, read_ms: i64, policy: &Policy) -> i64 {
     let poll_ms = milliseconds(policy.poll_interval);
-    read_ms + ((read_ms - since_ms) / 10).min(FOLLOW_EVERY_MAX_MS).max(poll_ms)
+    read_ms
+        + ((read_ms - since_ms) / 10)
+            .min(FOLLOW_EVERY_MAX_MS)
+            .max(poll_ms)
 }
 
 fn ask_followed(progress: &Progress, now_ms: i64) -> Option<Step> {
-    let due = || progress.followed.iter().filter(|run| run.due_ms <= now_ms).take(IDS_MAX);
+    let due = || {
+        progress
+            .followed
+            .iter()
+            .filter(|run| run.due_ms <= now_ms)
+            .take(IDS_MAX)
+    };
     let earliest_ms = due().map(|run| run.start_ms).min()?;
     // The lower bound is as precise as a millisecond, a start time more precise: one second is beyond any rounding.
     let from_ms = (earliest_ms - SEAM_MS).max(now_ms - RETENTION_MAX_MS);
-    Some(Step::ReadByIds { run_ids: due().map(|run| run.run_id.clone()).collect(), from_ms })
+    Some(Step::ReadByIds {
+        run_ids: due().map(|run| run.run_id.clone()).collect(),
+        from_ms,
+    })
 }
 
 fn give_up_old(progress: &mut Progress, now_ms: i64, policy: &Policy) -> usize {
     let before = progress.followed.len();
-    progress.followed.retain(|run| now_ms - run.since_ms < milliseconds(policy.abandon_after));
+    progress
+        .followed
+        .retain(|run| now_ms - run.since_ms < milliseconds(policy.abandon_after));
     before - progress.followed.len()
 }
 
@@ -224,9 +305,15 @@ fn bound_followed(progress: &mut Progress, now_ms: i64, policy: &Policy) -> usiz
 
 fn milliseconds(duration: Duration) -> i64 {
     // Settings are bounded far below this; saturating keeps the sums in range for any value.
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+    i64::try_from(duration.as_millis())
+        .unwrap_or(i64::MAX / 4)
+        .min(i64::MAX / 4)
 }
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan_history_tests.rs"]
+mod history_tests;

@@ -1,14 +1,12 @@
-//! Tests of the plan: single decisions, and random histories of a project with a bridge that dies at any step.
+//! Tests of single decisions of the plan.
 //! They use no HTTP and no clock.
-
-use std::collections::BTreeMap;
 
 use super::*;
 
-const HOUR_MS: i64 = 3_600_000;
-const NOW_MS: i64 = 1_790_000_000_000;
+pub(super) const HOUR_MS: i64 = 3_600_000;
+pub(super) const NOW_MS: i64 = 1_790_000_000_000;
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     Policy {
         since: Duration::from_secs(24 * 3600),
         overlap: Duration::from_secs(15 * 60),
@@ -24,20 +22,37 @@ fn pulled(progress: &Progress) -> Span {
 }
 
 fn caught_up() -> Progress {
-    Progress { watermark_ms: Some(NOW_MS - 10_000), ..Progress::new() }
+    Progress {
+        watermark_ms: Some(NOW_MS - 10_000),
+        ..Progress::new()
+    }
 }
 
-fn seen(run_id: &str, start_ms: i64, end_ms: Option<i64>) -> SeenRun {
-    SeenRun { run_id: run_id.into(), start_ms: Some(start_ms), end_ms, is_pending: end_ms.is_none() }
+pub(super) fn seen(run_id: &str, start_ms: i64, end_ms: Option<i64>) -> SeenRun {
+    SeenRun {
+        run_id: run_id.into(),
+        start_ms: Some(start_ms),
+        end_ms,
+        is_pending: end_ms.is_none(),
+    }
 }
 
 #[test]
 fn the_first_start_reads_the_newest_day_and_then_older_days() {
-    let policy = Policy { since: Duration::from_secs(60 * 3600), ..policy() };
+    let policy = Policy {
+        since: Duration::from_secs(60 * 3600),
+        ..policy()
+    };
     let mut progress = Progress::new();
     assert_eq!(next_step(&mut progress, NOW_MS, &policy), Step::ReadPage);
     let newest_ms = NOW_MS - 10_000;
-    assert_eq!(pulled(&progress), Span { from_ms: newest_ms - WINDOW_MAX_MS, to_ms: newest_ms });
+    assert_eq!(
+        pulled(&progress),
+        Span {
+            from_ms: newest_ms - WINDOW_MAX_MS,
+            to_ms: newest_ms
+        }
+    );
     assert_eq!(progress.watermark_ms, None, "nothing is complete yet");
 
     page_read(&mut progress, &[], None, NOW_MS, &policy);
@@ -58,7 +73,10 @@ fn the_first_start_reads_the_newest_day_and_then_older_days() {
 fn a_window_is_complete_only_after_its_last_page() {
     let mut progress = Progress::new();
     next_step(&mut progress, NOW_MS, &policy());
-    let next = NextPage { cursor: "c".into(), body: "b".into() };
+    let next = NextPage {
+        cursor: "c".into(),
+        body: "b".into(),
+    };
     page_read(&mut progress, &[], Some(next.clone()), NOW_MS, &policy());
     assert_eq!(progress.watermark_ms, None);
     assert_eq!(progress.pull.as_ref().unwrap().page, Some(next));
@@ -70,15 +88,30 @@ fn a_window_is_complete_only_after_its_last_page() {
 fn a_live_window_begins_an_overlap_before_the_last() {
     let mut progress = caught_up();
     let later_ms = NOW_MS + 30_000;
-    assert_eq!(next_step(&mut progress, NOW_MS + 29_999, &policy()), Step::Rest { until_ms: later_ms });
-    assert_eq!(next_step(&mut progress, later_ms, &policy()), Step::ReadPage);
+    assert_eq!(
+        next_step(&mut progress, NOW_MS + 29_999, &policy()),
+        Step::Rest { until_ms: later_ms }
+    );
+    assert_eq!(
+        next_step(&mut progress, later_ms, &policy()),
+        Step::ReadPage
+    );
     let span = pulled(&progress);
-    assert_eq!(span, Span { from_ms: NOW_MS - 10_000 - 15 * 60_000, to_ms: later_ms - 10_000 });
+    assert_eq!(
+        span,
+        Span {
+            from_ms: NOW_MS - 10_000 - 15 * 60_000,
+            to_ms: later_ms - 10_000
+        }
+    );
 }
 
 #[test]
 fn a_long_pause_is_caught_up_day_by_day_oldest_first() {
-    let mut progress = Progress { watermark_ms: Some(NOW_MS - 60 * HOUR_MS), ..Progress::new() };
+    let mut progress = Progress {
+        watermark_ms: Some(NOW_MS - 60 * HOUR_MS),
+        ..Progress::new()
+    };
     let mut ends = Vec::new();
     while next_step(&mut progress, NOW_MS, &policy()) == Step::ReadPage {
         let span = pulled(&progress);
@@ -86,12 +119,22 @@ fn a_long_pause_is_caught_up_day_by_day_oldest_first() {
         ends.push(span.to_ms);
         page_read(&mut progress, &[], None, NOW_MS, &policy());
     }
-    assert_eq!(ends, [NOW_MS - 36 * HOUR_MS, NOW_MS - 12 * HOUR_MS, NOW_MS - 10_000]);
+    assert_eq!(
+        ends,
+        [
+            NOW_MS - 36 * HOUR_MS,
+            NOW_MS - 12 * HOUR_MS,
+            NOW_MS - 10_000
+        ]
+    );
 }
 
 #[test]
 fn a_watermark_ahead_of_the_clock_is_not_believed() {
-    let mut progress = Progress { watermark_ms: Some(NOW_MS + HOUR_MS), ..Progress::new() };
+    let mut progress = Progress {
+        watermark_ms: Some(NOW_MS + HOUR_MS),
+        ..Progress::new()
+    };
     assert_eq!(next_step(&mut progress, NOW_MS, &policy()), Step::ReadPage);
     page_read(&mut progress, &[], None, NOW_MS, &policy());
     assert_eq!(progress.watermark_ms, Some(NOW_MS - 10_000));
@@ -99,7 +142,10 @@ fn a_watermark_ahead_of_the_clock_is_not_believed() {
 
 #[test]
 fn nothing_older_than_the_longest_retention_is_asked_for() {
-    let mut progress = Progress { watermark_ms: Some(0), ..Progress::new() };
+    let mut progress = Progress {
+        watermark_ms: Some(0),
+        ..Progress::new()
+    };
     next_step(&mut progress, NOW_MS, &policy());
     assert!(pulled(&progress).from_ms >= NOW_MS - RETENTION_MAX_MS);
 }
@@ -109,9 +155,17 @@ fn a_run_is_followed_from_the_overlap_on_until_it_has_settled() {
     let mut progress = Progress::new();
     next_step(&mut progress, NOW_MS, &policy());
     let long_ago_ms = NOW_MS - HOUR_MS;
-    let runs = [seen("in overlap", NOW_MS - 60_000, None), seen("open", long_ago_ms, None), seen("final", long_ago_ms, Some(long_ago_ms + 5))];
+    let runs = [
+        seen("in overlap", NOW_MS - 60_000, None),
+        seen("open", long_ago_ms, None),
+        seen("final", long_ago_ms, Some(long_ago_ms + 5)),
+    ];
     page_read(&mut progress, &runs, None, NOW_MS, &policy());
-    let followed: Vec<_> = progress.followed.iter().map(|run| run.run_id.as_str()).collect();
+    let followed: Vec<_> = progress
+        .followed
+        .iter()
+        .map(|run| run.run_id.as_str())
+        .collect();
     assert_eq!(followed, ["open"]);
 
     let now_ms = NOW_MS + 30_000;
@@ -119,21 +173,57 @@ fn a_run_is_followed_from_the_overlap_on_until_it_has_settled() {
     let asked = ["open".to_owned()];
     assert_eq!(
         next_step(&mut progress, now_ms, &policy()),
-        Step::ReadByIds { run_ids: asked.to_vec(), from_ms: long_ago_ms - SEAM_MS }
+        Step::ReadByIds {
+            run_ids: asked.to_vec(),
+            from_ms: long_ago_ms - SEAM_MS
+        }
     );
-    ids_read(&mut progress, &asked, &[seen("open", long_ago_ms, Some(now_ms))], now_ms, &policy());
-    assert_eq!(progress.followed[0].end_ms, Some(now_ms), "its tokens may still come");
-    assert!(matches!(next_step(&mut progress, now_ms, &policy()), Step::Rest { .. }), "not asked again at once");
-    ids_read(&mut progress, &asked, &[seen("open", long_ago_ms, Some(now_ms))], now_ms + 600_000, &policy());
+    ids_read(
+        &mut progress,
+        &asked,
+        &[seen("open", long_ago_ms, Some(now_ms))],
+        now_ms,
+        &policy(),
+    );
+    assert_eq!(
+        progress.followed[0].end_ms,
+        Some(now_ms),
+        "its tokens may still come"
+    );
+    assert!(
+        matches!(
+            next_step(&mut progress, now_ms, &policy()),
+            Step::Rest { .. }
+        ),
+        "not asked again at once"
+    );
+    ids_read(
+        &mut progress,
+        &asked,
+        &[seen("open", long_ago_ms, Some(now_ms))],
+        now_ms + 600_000,
+        &policy(),
+    );
     assert_eq!(progress.followed, []);
 }
 
 #[test]
 fn a_run_that_never_ends_is_given_up() {
     let mut progress = caught_up();
-    progress.followed.push(("stuck".to_owned(), NOW_MS - 25 * HOUR_MS, NOW_MS - 24 * HOUR_MS, None).into());
+    progress.followed.push(
+        (
+            "stuck".to_owned(),
+            NOW_MS - 25 * HOUR_MS,
+            NOW_MS - 24 * HOUR_MS,
+            None,
+        )
+            .into(),
+    );
     let asked = ["stuck".to_owned()];
-    assert_eq!(ids_read(&mut progress, &asked, &[], NOW_MS - 1, &policy()), 0);
+    assert_eq!(
+        ids_read(&mut progress, &asked, &[], NOW_MS - 1, &policy()),
+        0
+    );
     assert_eq!(ids_read(&mut progress, &asked, &[], NOW_MS, &policy()), 1);
     assert_eq!(progress.followed, []);
 }
@@ -142,106 +232,22 @@ fn a_run_that_never_ends_is_given_up() {
 fn more_open_runs_than_can_be_followed_are_found_by_reading_from_earlier() {
     let mut progress = Progress::new();
     next_step(&mut progress, NOW_MS, &policy());
-    let runs: Vec<_> = (0..2_500).map(|n| seen(&format!("run {n}"), NOW_MS - 2 * HOUR_MS + n, None)).collect();
+    let runs: Vec<_> = (0..2_500)
+        .map(|n| seen(&format!("run {n}"), NOW_MS - 2 * HOUR_MS + n, None))
+        .collect();
     page_read(&mut progress, &runs, None, NOW_MS, &policy());
     assert_eq!(progress.followed.len(), FOLLOWED_MAX);
     let later_ms = NOW_MS + 60_000;
     next_step(&mut progress, later_ms, &policy());
-    assert_eq!(pulled(&progress).from_ms, NOW_MS - 2 * HOUR_MS + 1_000, "the first that is not followed");
+    assert_eq!(
+        pulled(&progress).from_ms,
+        NOW_MS - 2 * HOUR_MS + 1_000,
+        "the first that is not followed"
+    );
     page_read(&mut progress, &[], None, later_ms, &policy());
-    assert_eq!(progress.reread_from_ms, Some(later_ms - 10_000 - 15 * 60_000), "and back to the overlap");
-}
-
-/// A run in a random history: it becomes visible late, ends, and gets its tokens later still.
-struct TrueRun {
-    start_ms: i64,
-    visible_ms: i64,
-    end_ms: i64,
-    tokens_ms: i64,
-}
-
-/// What a reader sees of it: whether it has ended, whether its tokens are there.
-fn version(run: &TrueRun, now_ms: i64) -> (bool, bool) {
-    (now_ms >= run.end_ms, now_ms >= run.tokens_ms)
-}
-
-fn random_history(random: &mut fastrand::Rng, policy: &Policy) -> Vec<TrueRun> {
-    (0..random.usize(1..300))
-        .map(|_| {
-            let start_ms = NOW_MS + random.i64(-20 * HOUR_MS..3 * HOUR_MS);
-            let visible_ms = start_ms + random.i64(0..milliseconds(policy.overlap) - 60_000);
-            let is_long = random.u8(..10) == 0;
-            let end_ms = start_ms + random.i64(0..if is_long { 5 * HOUR_MS } else { 60_000 });
-            TrueRun { start_ms, visible_ms, end_ms, tokens_ms: end_ms + random.i64(0..milliseconds(policy.settle)) }
-        })
-        .collect()
-}
-
-/// Answers a window page newest first, `page_size` at a time; the cursor is the place to go on at.
-fn read_page(history: &[TrueRun], pull: &Pull, now_ms: i64, page_size: usize) -> (Vec<usize>, Option<NextPage>) {
-    let after = pull.page.as_ref().map(|page| page.cursor.parse::<i64>().expect("ours"));
-    let mut found: Vec<usize> = (0..history.len())
-        .filter(|&n| {
-            let run = &history[n];
-            now_ms >= run.visible_ms && run.start_ms >= pull.span.from_ms && run.start_ms < pull.span.to_ms
-        })
-        .filter(|&n| after.is_none_or(|after| history[n].start_ms <= after))
-        .collect();
-    found.sort_by_key(|&n| std::cmp::Reverse(history[n].start_ms));
-    let next = found.get(page_size).map(|&n| NextPage { cursor: history[n].start_ms.to_string(), body: String::new() });
-    found.truncate(page_size);
-    (found, next)
-}
-
-fn see(history: &[TrueRun], found: &[usize], now_ms: i64) -> Vec<SeenRun> {
-    let end_ms = |run: &TrueRun| (now_ms >= run.end_ms).then_some(run.end_ms);
-    found.iter().map(|&n| seen(&n.to_string(), history[n].start_ms, end_ms(&history[n]))).collect()
-}
-
-#[test]
-fn in_every_history_the_rows_equal_the_servers_in_the_end() {
-    for seed in 0..150 {
-        let random = &mut fastrand::Rng::with_seed(seed);
-        let policy = policy();
-        let history = random_history(random, &policy);
-        let page_size = random.usize(1..50);
-        let mut now_ms = NOW_MS;
-        let mut stored = BTreeMap::new();
-        let mut on_disk = Progress::new();
-        let mut progress = on_disk.clone();
-        while now_ms < NOW_MS + 30 * HOUR_MS {
-            let found = match next_step(&mut progress, now_ms, &policy) {
-                Step::ReadPage => {
-                    let (found, next) = read_page(&history, progress.pull.as_ref().unwrap(), now_ms, page_size);
-                    page_read(&mut progress, &see(&history, &found, now_ms), next, now_ms, &policy);
-                    found
-                }
-                Step::ReadByIds { run_ids, from_ms } => {
-                    let found: Vec<usize> = run_ids.iter().map(|id| id.parse().unwrap()).collect();
-                    assert!(found.iter().all(|&n| history[n].start_ms >= from_ms), "seed {seed}: a bound hides a run");
-                    ids_read(&mut progress, &run_ids, &see(&history, &found, now_ms), now_ms, &policy);
-                    found
-                }
-                Step::Rest { until_ms } => {
-                    now_ms = until_ms.max(now_ms) + random.i64(0..20 * 60_000);
-                    continue;
-                }
-            };
-            now_ms += random.i64(1..2_000);
-            match random.u8(..10) {
-                0 => progress = on_disk.clone(), // died before the answer was stored
-                fate => {
-                    stored.extend(found.iter().map(|&n| (n, version(&history[n], now_ms - 2_000))));
-                    on_disk = Progress::from_value(&progress.to_value()).unwrap();
-                    if fate == 1 {
-                        progress = on_disk.clone(); // died after it
-                    }
-                }
-            }
-        }
-        for (n, run) in history.iter().enumerate() {
-            let found = stored.get(&n);
-            assert_eq!(found, Some(&(true, true)), "seed {seed}, run {n} from {}", run.start_ms - NOW_MS);
-        }
-    }
+    assert_eq!(
+        progress.reread_from_ms,
+        Some(later_ms - 10_000 - 15 * 60_000),
+        "and back to the overlap"
+    );
 }

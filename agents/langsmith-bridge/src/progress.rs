@@ -79,7 +79,10 @@ pub(crate) struct NextPage {
 
 /// A run that may still change, kept as an array to be short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(String, i64, i64, Option<i64>)", into = "(String, i64, i64, Option<i64>)")]
+#[serde(
+    from = "(String, i64, i64, Option<i64>)",
+    into = "(String, i64, i64, Option<i64>)"
+)]
 pub(crate) struct FollowedRun {
     pub(crate) run_id: String,
     pub(crate) start_ms: i64,
@@ -93,7 +96,13 @@ pub(crate) struct FollowedRun {
 
 impl From<(String, i64, i64, Option<i64>)> for FollowedRun {
     fn from((run_id, start_ms, since_ms, end_ms): (String, i64, i64, Option<i64>)) -> Self {
-        Self { run_id, start_ms, since_ms, end_ms, due_ms: i64::MIN }
+        Self {
+            run_id,
+            start_ms,
+            since_ms,
+            end_ms,
+            due_ms: i64::MIN,
+        }
     }
 }
 
@@ -117,12 +126,16 @@ pub(crate) enum ProgressError {
 impl Progress {
     /// Nothing read yet.
     pub(crate) fn new() -> Self {
-        Self { version: VERSION, ..Self::default() }
+        Self {
+            version: VERSION,
+            ..Self::default()
+        }
     }
 
     /// Reads a stored value back.
     pub(crate) fn from_value(value: &Value) -> Result<Self, ProgressError> {
-        let progress: Self = Deserialize::deserialize(value).map_err(|error: serde_json::Error| ProgressError::Malformed(error.to_string()))?;
+        let progress: Self = Deserialize::deserialize(value)
+            .map_err(|error: serde_json::Error| ProgressError::Malformed(error.to_string()))?;
         if progress.version > VERSION {
             return Err(ProgressError::Newer(progress.version));
         }
@@ -133,7 +146,10 @@ impl Progress {
     pub(crate) fn to_value(&self) -> Value {
         let mut stored = self.clone();
         if let Some(pull) = &mut stored.pull {
-            pull.page = pull.page.take().filter(|page| page.cursor.len() <= PAGE_CURSOR_BYTES_MAX);
+            pull.page = pull
+                .page
+                .take()
+                .filter(|page| page.cursor.len() <= PAGE_CURSOR_BYTES_MAX);
         }
         serde_json::to_value(stored).expect("strings and numbers serialise")
     }
@@ -145,18 +161,40 @@ mod tests {
 
     #[test]
     fn a_stored_value_reads_back() {
-        let run = FollowedRun { run_id: "id".into(), start_ms: 1, since_ms: 2, end_ms: None, due_ms: i64::MIN };
-        let span = Span { from_ms: 1, to_ms: 9 };
-        let page = Some(NextPage { cursor: "c".into(), body: "{}".into() });
+        let run = FollowedRun {
+            run_id: "id".into(),
+            start_ms: 1,
+            since_ms: 2,
+            end_ms: None,
+            due_ms: i64::MIN,
+        };
+        let span = Span {
+            from_ms: 1,
+            to_ms: 9,
+        };
+        let page = Some(NextPage {
+            cursor: "c".into(),
+            body: "{}".into(),
+        });
         let progress = Progress {
             watermark_ms: Some(5),
             followed: vec![run],
             backfill: Some(span),
-            pull: Some(Pull { kind: PullKind::Live, span, page }),
+            pull: Some(Pull {
+                kind: PullKind::Live,
+                span,
+                page,
+            }),
             ..Progress::new()
         };
-        assert_eq!(Progress::from_value(&progress.to_value()).unwrap(), progress);
-        assert_eq!(Progress::from_value(&Progress::new().to_value()).unwrap(), Progress::new());
+        assert_eq!(
+            Progress::from_value(&progress.to_value()).unwrap(),
+            progress
+        );
+        assert_eq!(
+            Progress::from_value(&Progress::new().to_value()).unwrap(),
+            Progress::new()
+        );
     }
 
     #[test]
@@ -169,12 +207,28 @@ mod tests {
     fn the_largest_value_leaves_room_for_a_row() {
         let id = "00000000-0000-4000-8000-000000000000";
         let ms = 1_790_000_000_000;
-        let run = FollowedRun { run_id: id.into(), start_ms: ms, since_ms: ms, end_ms: Some(ms), due_ms: 0 };
-        let page = Some(NextPage { cursor: "c".repeat(PAGE_CURSOR_BYTES_MAX), body: "b".repeat(2_000) });
-        let span = Span { from_ms: ms, to_ms: ms };
+        let run = FollowedRun {
+            run_id: id.into(),
+            start_ms: ms,
+            since_ms: ms,
+            end_ms: Some(ms),
+            due_ms: 0,
+        };
+        let page = Some(NextPage {
+            cursor: "c".repeat(PAGE_CURSOR_BYTES_MAX),
+            body: "b".repeat(2_000),
+        });
+        let span = Span {
+            from_ms: ms,
+            to_ms: ms,
+        };
         let progress = Progress {
             followed: vec![run; FOLLOWED_MAX],
-            pull: Some(Pull { kind: PullKind::Live, span, page }),
+            pull: Some(Pull {
+                kind: PullKind::Live,
+                span,
+                page,
+            }),
             ..Progress::new()
         };
         assert!(progress.to_value().to_string().len() < 110 * 1024);

@@ -75,12 +75,19 @@ impl RunsQuery {
     pub(crate) fn by_id(project_id: &str, ids: Vec<String>, from_ms: i64) -> Self {
         debug_assert!(ids.len() <= IDS_MAX, "callers ask in chunks");
         let page_size = u32::try_from(IDS_MAX).expect("a small constant");
-        Self { max_start_time: None, ids, ..Self::window(project_id, from_ms, 0, page_size) }
+        Self {
+            max_start_time: None,
+            ids,
+            ..Self::window(project_id, from_ms, 0, page_size)
+        }
     }
 
     /// The same question, going on at `cursor`.
     pub(crate) fn at(&self, cursor: Option<&str>) -> Self {
-        Self { cursor: cursor.map(str::to_owned), ..self.clone() }
+        Self {
+            cursor: cursor.map(str::to_owned),
+            ..self.clone()
+        }
     }
 
     /// Identifies everything but the cursor: a server's cursor belongs to the body it was given for.
@@ -107,14 +114,22 @@ mod tests {
     #[test]
     fn what_users_wrote_is_never_asked_for() {
         let body = RunsQuery::window("id", 0, 1, 1).fingerprint();
-        for private in ["INPUTS", "OUTPUTS", "INPUTS_PREVIEW", "EXTRA", "SHARE_URL", "EVENTS"] {
+        for private in [
+            "INPUTS",
+            "OUTPUTS",
+            "INPUTS_PREVIEW",
+            "EXTRA",
+            "SHARE_URL",
+            "EVENTS",
+        ] {
             assert!(!body.contains(&format!("\"{private}\"")), "{private}");
         }
     }
 
     #[test]
     fn a_question_by_id_still_names_project_and_lower_bound() {
-        let body = serde_json::to_value(RunsQuery::by_id("project", vec!["run".into()], 5)).unwrap();
+        let body =
+            serde_json::to_value(RunsQuery::by_id("project", vec!["run".into()], 5)).unwrap();
         assert_eq!(body["project_ids"][0], "project");
         assert_eq!(body["min_start_time"], "1970-01-01T00:00:00.005Z");
         assert!(body.get("max_start_time").is_none());

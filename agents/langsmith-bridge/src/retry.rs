@@ -35,7 +35,11 @@ pub(crate) fn wait_after(failures: u32, retry_after: Option<Duration>, random: f
 }
 
 /// What `retry-after-ms` or else `retry-after` asks for, the latter in seconds or as an HTTP date.
-pub(crate) fn parse_retry_after(milliseconds: Option<&str>, seconds_or_date: Option<&str>, now_ms: i64) -> Option<Duration> {
+pub(crate) fn parse_retry_after(
+    milliseconds: Option<&str>,
+    seconds_or_date: Option<&str>,
+    now_ms: i64,
+) -> Option<Duration> {
     let from_milliseconds = milliseconds.and_then(|text| non_negative(text, 1_000.0));
     from_milliseconds.or_else(|| {
         let text = seconds_or_date?;
@@ -62,9 +66,18 @@ mod tests {
         let read = |ms, other| parse_retry_after(ms, other, now_ms);
         assert_eq!(read(None, Some("7")), Some(Duration::from_secs(7)));
         assert_eq!(read(None, Some("0.25")), Some(Duration::from_millis(250)));
-        assert_eq!(read(Some("1500"), Some("7")), Some(Duration::from_millis(1500)));
-        assert_eq!(read(None, Some("Mon, 05 Jan 2026 16:46:31 GMT")), Some(Duration::from_secs(30)));
-        assert_eq!(read(None, Some("Mon, 05 Jan 2026 16:00:00 GMT")), Some(Duration::ZERO));
+        assert_eq!(
+            read(Some("1500"), Some("7")),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(
+            read(None, Some("Mon, 05 Jan 2026 16:46:31 GMT")),
+            Some(Duration::from_secs(30))
+        );
+        assert_eq!(
+            read(None, Some("Mon, 05 Jan 2026 16:00:00 GMT")),
+            Some(Duration::ZERO)
+        );
         for nonsense in ["", "soon", "-3", "NaN", "inf"] {
             assert_eq!(read(None, Some(nonsense)), None, "{nonsense}");
         }
@@ -72,15 +85,23 @@ mod tests {
 
     #[test]
     fn the_bound_doubles_up_to_the_cap() {
-        let bounds: Vec<_> = (1..10).map(|failures| wait_after(failures, None, 1.0).as_millis()).collect();
-        assert_eq!(bounds, [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
+        let bounds: Vec<_> = (1..10)
+            .map(|failures| wait_after(failures, None, 1.0).as_millis())
+            .collect();
+        assert_eq!(
+            bounds,
+            [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]
+        );
         assert_eq!(wait_after(u32::MAX, None, 1.0), BACKOFF_MAX);
         assert_eq!(wait_after(5, None, 0.0), Duration::ZERO);
     }
 
     #[test]
     fn the_servers_wish_is_the_least_and_is_capped() {
-        assert_eq!(wait_after(1, Some(Duration::from_secs(9)), 0.0), Duration::from_secs(9));
+        assert_eq!(
+            wait_after(1, Some(Duration::from_secs(9)), 0.0),
+            Duration::from_secs(9)
+        );
         assert!(wait_after(1, Some(Duration::from_secs(9)), 1.0) <= Duration::from_millis(9_500));
         assert!(wait_after(1, Some(Duration::MAX), 0.0) == RETRY_AFTER_MAX);
     }

@@ -84,7 +84,11 @@ pub(crate) struct MappedRun {
 
 /// The row of one run, absent where it has no usable id. `project_id` and `project` are those that were asked for;
 /// the run's own project id wins where it was sent.
-pub(crate) fn map_run(mut fields: Fields<'_>, project_id: &str, project: &str) -> Option<MappedRun> {
+pub(crate) fn map_run(
+    mut fields: Fields<'_>,
+    project_id: &str,
+    project: &str,
+) -> Option<MappedRun> {
     let fields = &mut fields;
     let run_id = fields.take::<String>("id").filter(|id| is_uuid(id))?;
     let metadata = fields.take::<Map<String, Value>>("metadata");
@@ -94,12 +98,19 @@ pub(crate) fn map_run(mut fields: Fields<'_>, project_id: &str, project: &str) -
     };
     let mut row = RunRow {
         run_id,
-        project_id: fields.take("project_id").filter(|id: &String| is_uuid(id)).unwrap_or_else(|| project_id.to_owned()),
+        project_id: fields
+            .take("project_id")
+            .filter(|id: &String| is_uuid(id))
+            .unwrap_or_else(|| project_id.to_owned()),
         project: Some(project.to_owned()),
         trace_id: fields.take("trace_id"),
-        parent_run_id: fields.take::<Vec<String>>("parent_run_ids").and_then(|mut ids| ids.pop()),
+        parent_run_id: fields
+            .take::<Vec<String>>("parent_run_ids")
+            .and_then(|mut ids| ids.pop()),
         name: fields.take("name"),
-        run_type: fields.take::<String>("run_type").map(|text| text.to_lowercase()),
+        run_type: fields
+            .take::<String>("run_type")
+            .map(|text| text.to_lowercase()),
         status: fields.take_as("status", read_status),
         is_root: fields.take("is_root"),
         start_ms: fields.take_as("start_time", read_time),
@@ -109,9 +120,9 @@ pub(crate) fn map_run(mut fields: Fields<'_>, project_id: &str, project: &str) -
         error: fields.take("error"),
         model: from_metadata("ls_model_name"),
         provider: from_metadata("ls_provider"),
-        prompt_tokens: fields.take("prompt_tokens"),
-        completion_tokens: fields.take("completion_tokens"),
-        total_tokens: fields.take("total_tokens"),
+        prompt_tokens: fields.take_as("prompt_tokens", read_count),
+        completion_tokens: fields.take_as("completion_tokens", read_count),
+        total_tokens: fields.take_as("total_tokens", read_count),
         prompt_cost: fields.take_as("prompt_cost", read_cost),
         completion_cost: fields.take_as("completion_cost", read_cost),
         total_cost: fields.take_as("total_cost", read_cost),
@@ -121,7 +132,11 @@ pub(crate) fn map_run(mut fields: Fields<'_>, project_id: &str, project: &str) -
         thread_id: fields.take("thread_id"),
     };
     let oversized = bound_sizes(&mut row);
-    Some(MappedRun { row, unreadable: fields.unreadable(), oversized })
+    Some(MappedRun {
+        row,
+        unreadable: fields.unreadable(),
+        oversized,
+    })
 }
 
 /// A time in text.
@@ -143,10 +158,22 @@ fn read_cost(json: &str) -> Option<String> {
     plain_decimal(json)
 }
 
+/// A whole number of tokens, also when it is written as `3.0`.
+fn read_count(json: &str) -> Option<i64> {
+    json.parse().ok().or_else(|| {
+        let number = serde_json::from_str::<f64>(json).ok()?;
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]
+        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+    })
+}
+
 /// Seconds to the nearest millisecond.
 fn read_latency(json: &str) -> Option<i64> {
     let milliseconds = (serde_json::from_str::<f64>(json).ok()? * 1_000.0).round();
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be far inside the range of i64")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked to be far inside the range of i64"
+    )]
     (milliseconds.abs() < 1e15).then_some(milliseconds as i64)
 }
 
@@ -204,7 +231,9 @@ fn json_bytes<T: Serialize + ?Sized>(value: &T) -> usize {
 
 /// A JSON value cannot be cut without changing its meaning, so a large one is left out whole.
 fn drop_if_large<T: Serialize>(value: &mut Option<T>) -> u64 {
-    let is_large = value.as_ref().is_some_and(|value| json_bytes(value) > JSON_BYTES_MAX);
+    let is_large = value
+        .as_ref()
+        .is_some_and(|value| json_bytes(value) > JSON_BYTES_MAX);
     if is_large {
         *value = None;
     }

@@ -55,9 +55,26 @@ fn every_field_finds_its_column() {
 #[test]
 fn a_number_keeps_every_digit() {
     let cost = "0.123456789012345678901234567890";
-    let row = map(&format!(r#"{{"id":"{RUN}","total_cost":{cost},"prompt_cost":"{cost}"}}"#)).unwrap().row;
+    let row = map(&format!(
+        r#"{{"id":"{RUN}","total_cost":{cost},"prompt_cost":"{cost}"}}"#
+    ))
+    .unwrap()
+    .row;
     assert_eq!(row.total_cost.as_deref(), Some(cost));
     assert_eq!(row.prompt_cost.as_deref(), Some(cost));
+}
+
+#[test]
+fn a_whole_number_of_tokens_may_be_written_as_a_float() {
+    let row = map(&format!(
+        r#"{{"id":"{RUN}","prompt_tokens":3.0,"completion_tokens":0.5,"total_tokens":4}}"#
+    ))
+    .unwrap()
+    .row;
+    assert_eq!(
+        (row.prompt_tokens, row.completion_tokens, row.total_tokens),
+        (Some(3), None, Some(4))
+    );
 }
 
 #[test]
@@ -65,7 +82,15 @@ fn what_cannot_be_understood_is_absent_and_counted() {
     let run = json!({"id": RUN, "status": "QUEUED", "start_time": "later", "total_cost": "free", "is_root": "yes"});
     let mapped = map(&run.to_string()).unwrap();
     assert_eq!(mapped.unreadable, 4);
-    assert_eq!(mapped.row, RunRow { run_id: RUN.into(), project_id: PROJECT.into(), project: Some("default".into()), ..RunRow::default() });
+    assert_eq!(
+        mapped.row,
+        RunRow {
+            run_id: RUN.into(),
+            project_id: PROJECT.into(),
+            project: Some("default".into()),
+            ..RunRow::default()
+        }
+    );
 }
 
 #[test]
@@ -83,7 +108,10 @@ fn a_row_stays_far_below_the_line_limit() {
     let mapped = map(&run.to_string()).unwrap();
     assert_eq!(mapped.oversized, 7);
     assert!(mapped.row.error.as_ref().unwrap().ends_with('…'));
-    assert_eq!((&mapped.row.tags, &mapped.row.metadata, &mapped.row.feedback), (&None, &None, &None));
+    assert_eq!(
+        (&mapped.row.tags, &mapped.row.metadata, &mapped.row.feedback),
+        (&None, &None, &None)
+    );
     assert!(serde_json::to_string(&mapped.row).unwrap().len() < 64 * 1024);
 }
 

@@ -43,14 +43,26 @@ mod tests {
 
     #[test]
     fn a_time_without_a_zone_is_utc() {
-        assert_eq!(parse_ms("2026-01-05T16:46:01.068924"), Some(1_767_631_561_068));
-        assert_eq!(parse_ms("2026-01-05T16:46:01.068924"), parse_ms("2026-01-05T16:46:01.068924Z"));
+        assert_eq!(
+            parse_ms("2026-01-05T16:46:01.068924"),
+            Some(1_767_631_561_068)
+        );
+        assert_eq!(
+            parse_ms("2026-01-05T16:46:01.068924"),
+            parse_ms("2026-01-05T16:46:01.068924Z")
+        );
     }
 
     #[test]
     fn an_offset_is_honoured() {
-        assert_eq!(parse_ms("2026-01-05T18:46:01+02:00"), parse_ms("2026-01-05T16:46:01Z"));
-        assert_eq!(parse_ms("2026-01-05T16:46:01.068924+00:00"), Some(1_767_631_561_068));
+        assert_eq!(
+            parse_ms("2026-01-05T18:46:01+02:00"),
+            parse_ms("2026-01-05T16:46:01Z")
+        );
+        assert_eq!(
+            parse_ms("2026-01-05T16:46:01.068924+00:00"),
+            Some(1_767_631_561_068)
+        );
     }
 
     #[test]
@@ -69,7 +81,10 @@ mod tests {
 
     #[test]
     fn an_http_date_is_read() {
-        assert_eq!(parse_http_date_ms("Mon, 05 Jan 2026 16:46:01 GMT"), Some(1_767_631_561_000));
+        assert_eq!(
+            parse_http_date_ms("Mon, 05 Jan 2026 16:46:01 GMT"),
+            Some(1_767_631_561_000)
+        );
         assert_eq!(parse_http_date_ms("120"), None);
     }
 }

@@ -1,0 +1,190 @@
+//! Responsible for being an agent: settings in, rounds of work, and what each heartbeat says.
+//! It does not know how runs are pulled (`puller` does).
+
+use std::time::{Duration, Instant};
+
+use agent_sdk::{Agent, AgentError, Beat, Context, Status};
+
+use crate::api_key::ApiKey;
+use crate::asker::Asker;
+use crate::client::Client;
+use crate::endpoint::Endpoint;
+use crate::environment::{Environment, read_environment};
+use crate::puller::{Pulled, Puller};
+use crate::settings::{Configuration, Settings};
+
+/// A heartbeat is due at least so often also while there is nothing to do: its figures show how old the data is.
+const BEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Under a coordinator a round ends after this even if there is more to do, so that figures are fresh in a long
+/// backfill. By hand a round lasts until everything is read, which is what `--once` means.
+const ROUND_MAX: Duration = Duration::from_secs(1);
+
+/// By hand, passing troubles in a row before a round is given up; it lasts about 15 seconds.
+const TRIES_BY_HAND: u32 = 5;
+
+/// Longest wait within a round. What asks for more ends the round.
+const WAIT_BY_HAND_MAX: Duration = Duration::from_secs(30);
+
+/// What people are told as long as there is no key.
+const KEY_MISSING: &str =
+    "no API key: set LANGSMITH_API_KEY or LANGCHAIN_API_KEY, then restart this agent";
+
+/// The agent that pulls runs from LangSmith.
+#[derive(Debug)]
+pub struct LangSmithBridge {
+    work: Work,
+    poll_interval: Duration,
+    failures: u32,
+    round_began: Instant,
+    /// Nothing is asked before.
+    rest_until: Instant,
+    said: Said,
+}
+
+/// The last word on how the agent is.
+#[derive(Clone, Debug)]
+struct Said {
+    status: Status,
+    message: String,
+}
+
+/// Whether there is what it takes to ask LangSmith.
+#[derive(Debug)]
+enum Work {
+    /// There is.
+    Ready(Box<Puller>),
+    /// A person has to set something first. The process stays: restarting it would change nothing.
+    Unset(Said),
+}
+
+impl Agent for LangSmithBridge {
+    const NAME: &'static str = "langsmith-bridge";
+    const ABOUT: &'static str = "Pulls runs from LangSmith. The API key comes from LANGSMITH_API_KEY or LANGCHAIN_API_KEY, never from a flag";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Settings = Settings;
+
+    async fn start(settings: Settings, _context: &Context) -> Result<Self, AgentError> {
+        let environment = read_environment(|name| std::env::var(name).ok());
+        let configuration = settings.resolve(&environment);
+        let poll_interval = configuration.policy.poll_interval;
+        let work = prepare(environment, configuration);
+        let now = Instant::now();
+        let said = Said {
+            status: Status::Ok,
+            message: "started".into(),
+        };
+        Ok(Self {
+            work,
+            poll_interval,
+            failures: 0,
+            round_began: now,
+            rest_until: now,
+            said,
+        })
+    }
+
+    async fn cycle(&mut self, context: &Context) -> Result<Beat, AgentError> {
+        self.round_began = Instant::now();
+        let Work::Ready(puller) = &mut self.work else {
+            return Ok(self.beat());
+        };
+        if self.rest_until > self.round_began {
+            return Ok(self.beat());
+        }
+        let is_supervised = context.is_supervised();
+        let until = is_supervised.then(|| self.round_began + ROUND_MAX);
+        loop {
+            let trouble = match puller.work(context, until).await {
+                Ok(pulled) => {
+                    self.failures = 0;
+                    self.said = Said {
+                        status: Status::Ok,
+                        message: puller.describe(),
+                    };
+                    self.rest_until = match pulled {
+                        Pulled::Everything { rest } => Instant::now() + rest,
+                        Pulled::Some => Instant::now(),
+                    };
+                    return Ok(self.beat());
+                }
+                Err(trouble) => trouble,
+            };
+            self.failures = self.failures.saturating_add(1);
+            let wait = trouble.wait(self.failures, self.poll_interval, fastrand::f64());
+            self.rest_until = Instant::now() + wait;
+            let message = format!("{trouble}; next try in {:.1} s", wait.as_secs_f64());
+            tracing::warn!("{message}");
+            self.said = Said {
+                status: trouble.status(),
+                message,
+            };
+            let is_worth_a_wait =
+                trouble.is_passing() && self.failures < TRIES_BY_HAND && wait < WAIT_BY_HAND_MAX;
+            if is_supervised || !is_worth_a_wait || context.is_stopping() {
+                return Ok(self.beat());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = context.stopping() => return Ok(self.beat()),
+            }
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        let rest = self.rest_until.saturating_duration_since(self.round_began);
+        match self.work {
+            Work::Ready(_) => rest.min(self.round_began.elapsed() + BEAT_EVERY),
+            Work::Unset(_) => BEAT_EVERY,
+        }
+    }
+}
+
+impl LangSmithBridge {
+    fn beat(&self) -> Beat {
+        match &self.work {
+            Work::Unset(said) => Beat::new(said.status, said.message.clone()),
+            Work::Ready(puller) => {
+                let mut beat = Beat::new(self.said.status, self.said.message.clone());
+                beat.metrics = puller.metrics();
+                beat
+            }
+        }
+    }
+}
+
+/// Everything that is needed to ask, or what a person has to set, by the name of the variable.
+fn prepare(environment: Environment, configuration: Configuration) -> Work {
+    let wrong = |message: String| {
+        Work::Unset(Said {
+            status: Status::Error,
+            message,
+        })
+    };
+    let Some(found) = environment.api_key else {
+        return Work::Unset(Said {
+            status: Status::Degraded,
+            message: KEY_MISSING.into(),
+        });
+    };
+    let key = match ApiKey::new(found.value) {
+        Ok(key) => key,
+        Err(error) => return wrong(format!("{} {error}", found.variable)),
+    };
+    let endpoint = match Endpoint::parse(&configuration.endpoint) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return wrong(format!("the endpoint (LANGSMITH_ENDPOINT) {error}")),
+    };
+    match Client::new(
+        endpoint,
+        key,
+        configuration.workspace_id.as_deref(),
+        configuration.request_timeout,
+    ) {
+        Ok(client) => {
+            let asker = Asker::new(client, found.variable, configuration.requests_per_10s);
+            Work::Ready(Box::new(Puller::new(asker, configuration)))
+        }
+        Err(error) => wrong(format!("failed to {error}")),
+    }
+}

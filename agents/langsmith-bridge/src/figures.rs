@@ -1,0 +1,178 @@
+//! Responsible for the figures of the heartbeat: each is present only once it is known.
+//! It does not send them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::progress::Progress;
+
+/// What this process has counted and seen so far.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Rows that were acknowledged, new and changed ones.
+    pub(crate) runs_stored: u64,
+    /// Pages that were read, of windows and by id.
+    pub(crate) pages_read: u64,
+    /// Fields that were sent and could not be understood.
+    pub(crate) fields_unreadable: u64,
+    /// Fields that were cut or left out because of their size.
+    pub(crate) fields_oversized: u64,
+    /// Runs that never ended and are not asked for any more.
+    pub(crate) runs_given_up: u64,
+    /// Rows that the coordinator refused for good.
+    pub(crate) runs_refused: u64,
+    /// When the last window was complete, milliseconds since 1970 UTC.
+    pub(crate) last_pull_ms: Option<i64>,
+    /// Runs that the last whole live window showed as open.
+    open_in_window: Option<BTreeSet<String>>,
+    /// The same for the window that is being read; absent where an earlier process had begun it.
+    open_so_far: Option<BTreeSet<String>>,
+}
+
+impl Figures {
+    /// A live window begins with its first page.
+    pub(crate) fn begin_window(&mut self) {
+        self.open_so_far = Some(BTreeSet::new());
+    }
+
+    /// A page of it showed this run as open.
+    pub(crate) fn note_open(&mut self, run_id: &str) {
+        if let Some(open) = &mut self.open_so_far {
+            open.insert(run_id.to_owned());
+        }
+    }
+
+    /// It is complete.
+    pub(crate) fn complete_window(&mut self) {
+        if let Some(open) = self.open_so_far.take() {
+            self.open_in_window = Some(open);
+        }
+    }
+
+    /// The figures by name. `now_ms` is the server's time, `last_status` that of its last answer.
+    pub(crate) fn metrics(
+        &self,
+        progress: &Progress,
+        now_ms: i64,
+        last_status: Option<u16>,
+    ) -> BTreeMap<String, f64> {
+        let counted = [
+            ("runs_stored", self.runs_stored),
+            ("pages_read", self.pages_read),
+            ("fields_unreadable", self.fields_unreadable),
+            ("fields_oversized", self.fields_oversized),
+            ("runs_given_up", self.runs_given_up),
+            ("runs_refused", self.runs_refused),
+        ];
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a metric is a float; counts stay far below 2^53"
+        )]
+        let counted = counted.map(|(name, value)| (name, Some(value as f64)));
+        let backfill_ms = progress.watermark_ms.map(|_| {
+            progress
+                .backfill
+                .map_or(0, |rest| rest.to_ms - rest.from_ms)
+        });
+        let times = [
+            ("watermark_ms", progress.watermark_ms),
+            (
+                "watermark_lag_ms",
+                progress
+                    .watermark_ms
+                    .map(|watermark_ms| (now_ms - watermark_ms).max(0)),
+            ),
+            ("backfill_ms", backfill_ms),
+            ("last_pull_ms", self.last_pull_ms),
+            ("last_http_status", last_status.map(i64::from)),
+            ("runs_pending", self.pending(progress)),
+            (
+                "runs_settling",
+                progress.watermark_ms.map(|_| settling(progress)),
+            ),
+        ];
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 stay far below 2^53"
+        )]
+        let times = times.map(|(name, value)| (name, value.map(|value| value as f64)));
+        let known = counted.into_iter().chain(times);
+        known
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
+
+    fn pending(&self, progress: &Progress) -> Option<i64> {
+        let mut open: BTreeSet<&str> = self
+            .open_in_window
+            .as_ref()?
+            .iter()
+            .map(String::as_str)
+            .collect();
+        for run in &progress.followed {
+            match run.end_ms {
+                None => open.insert(&run.run_id),
+                Some(_) => open.remove(run.run_id.as_str()),
+            };
+        }
+        i64::try_from(open.len()).ok()
+    }
+}
+
+fn settling(progress: &Progress) -> i64 {
+    let count = progress
+        .followed
+        .iter()
+        .filter(|run| run.end_ms.is_some())
+        .count();
+    i64::try_from(count).expect("a bounded list")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_absent() {
+        let metrics = Figures::default().metrics(&Progress::new(), 1_000, None);
+        for name in [
+            "runs_pending",
+            "watermark_lag_ms",
+            "last_pull_ms",
+            "last_http_status",
+            "backfill_ms",
+        ] {
+            assert_eq!(metrics.get(name), None, "{name}");
+        }
+        assert_eq!(metrics.get("runs_stored"), Some(&0.0));
+    }
+
+    #[test]
+    fn a_pending_run_is_counted_once_and_until_it_ends() {
+        let mut figures = Figures::default();
+        figures.begin_window();
+        figures.note_open("a");
+        figures.note_open("b");
+        let mut progress = Progress::new();
+        assert_eq!(
+            figures.pending(&progress),
+            None,
+            "half a window tells nothing"
+        );
+        figures.complete_window();
+        progress.followed.push(("a".to_owned(), 0, 0, None).into());
+        assert_eq!(figures.pending(&progress), Some(2));
+        progress.followed[0].end_ms = Some(5);
+        assert_eq!(
+            (figures.pending(&progress), settling(&progress)),
+            (Some(1), 1)
+        );
+    }
+
+    #[test]
+    fn a_window_that_another_process_began_tells_nothing() {
+        let mut figures = Figures::default();
+        figures.note_open("a");
+        figures.complete_window();
+        assert_eq!(figures.pending(&Progress::new()), None);
+    }
+}

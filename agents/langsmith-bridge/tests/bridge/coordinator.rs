@@ -1,0 +1,322 @@
+//! A coordinator of one bridge: speaks the wire over pipes and keeps what it acknowledges, rows and cursor at once.
+//! It restarts nothing by itself: tests do.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use agent_protocol::{
+    Ack, AgentMessage, CoordinatorHello, CoordinatorMessage, Event, Heartbeat, LINE_BYTES_MAX,
+    Nack, Records, Stop,
+};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::task::JoinHandle;
+
+use crate::contract_server::{ContractServer, KEY, World, expected_row};
+
+/// What was acknowledged, and what was said besides.
+#[derive(Default)]
+pub(crate) struct Store {
+    /// Rows by run id.
+    pub(crate) rows: BTreeMap<String, Value>,
+    /// Cursors by name.
+    pub(crate) cursors: BTreeMap<String, Value>,
+    /// In order of arrival.
+    pub(crate) heartbeats: Vec<Heartbeat>,
+    /// In order of arrival.
+    pub(crate) events: Vec<Event>,
+    /// Sizes of the batches, and whether each brought a cursor.
+    pub(crate) batches: Vec<(usize, bool)>,
+    /// Everything that any bridge wrote to stdout and stderr.
+    pub(crate) output: String,
+    /// Answers to the next batches instead of `ack`: why, and whether to try again.
+    pub(crate) refusals: Vec<(&'static str, bool)>,
+    /// Refuses every batch that holds the run with this id, for good.
+    pub(crate) poisoned_run: Option<String>,
+}
+
+impl Store {
+    /// What the newest heartbeat says, empty before the first.
+    pub(crate) fn message(&self) -> String {
+        self.heartbeats
+            .last()
+            .map(|heartbeat| heartbeat.message.clone())
+            .unwrap_or_default()
+    }
+
+    /// A figure of the newest heartbeat.
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        self.heartbeats.last()?.metrics.get(name).copied()
+    }
+
+    /// Fails unless the rows are what the server has, no more, no less and no different.
+    pub(crate) fn assert_rows_equal(&self, world: &World) {
+        if let Some((expected, found)) = self.first_difference(world) {
+            assert_eq!(Some(&expected), found);
+        }
+        assert_eq!(self.rows.len(), world.runs.len());
+    }
+
+    /// The first run whose row is not what the server has: what it should be, and what it is.
+    pub(crate) fn first_difference(&self, world: &World) -> Option<(Value, Option<&Value>)> {
+        let expected = world.runs.iter().map(|run| expected_row(world, run));
+        expected
+            .map(|row| (self.rows.get(row["run_id"].as_str().unwrap()), row))
+            .find_map(|(found, expected)| (found != Some(&expected)).then_some((expected, found)))
+    }
+}
+
+/// Starts bridges one after another on one store.
+#[derive(Clone, Default)]
+pub(crate) struct Coordinator {
+    store: Arc<Mutex<Store>>,
+    changed: Arc<Notify>,
+}
+
+/// A bridge that runs. It is killed when this is dropped.
+pub(crate) struct Bridge {
+    child: Child,
+    stdin: Arc<AsyncMutex<ChildStdin>>,
+    reader: JoinHandle<()>,
+    errors: JoinHandle<()>,
+}
+
+impl Coordinator {
+    /// What has been stored and said.
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store
+            .lock()
+            .expect("no test panics while it holds this")
+    }
+
+    /// Starts a bridge that asks `server`, with settings that make tests quick.
+    pub(crate) async fn start(&self, server: &ContractServer, flags: &[&str]) -> Bridge {
+        self.start_with(
+            &[
+                ("LANGSMITH_ENDPOINT", server.url()),
+                ("LANGSMITH_API_KEY", KEY),
+            ],
+            flags,
+        )
+        .await
+    }
+
+    /// Starts a bridge with exactly this environment.
+    pub(crate) async fn start_with(&self, environment: &[(&str, &str)], flags: &[&str]) -> Bridge {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_langsmith-bridge"))
+            .args([
+                "--poll-interval=100ms",
+                "--safety-lag=0s",
+                "--requests-per-10s=300",
+            ])
+            .args(flags)
+            .env_clear()
+            .env("AGENT_NAME", "langsmith-bridge")
+            .env("TZ", "America/New_York") // a time without a zone must not become local
+            .envs(environment.iter().copied())
+            .current_dir(env!("CARGO_TARGET_TMPDIR")) // where there is no `.env`
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary was built with this test");
+        let stdin = Arc::new(AsyncMutex::new(child.stdin.take().expect("piped")));
+        let hello = CoordinatorHello {
+            protocol: agent_protocol::PROTOCOL_VERSION,
+            agent: "langsmith-bridge".into(),
+            instance: "langsmith-bridge".into(),
+            cursors: self.store().cursors.clone(),
+            ..CoordinatorHello::default()
+        };
+        send(&stdin, &CoordinatorMessage::Hello(hello)).await;
+        let stdout = child.stdout.take().expect("piped");
+        let reader = tokio::spawn(read_messages(self.clone(), stdout, Arc::clone(&stdin)));
+        let mut stderr = child.stderr.take().expect("piped");
+        let coordinator = self.clone();
+        let errors = tokio::spawn(async move {
+            let mut text = Vec::new();
+            stderr
+                .read_to_end(&mut text)
+                .await
+                .expect("a pipe can be read");
+            coordinator
+                .store()
+                .output
+                .push_str(&String::from_utf8_lossy(&text));
+        });
+        Bridge {
+            child,
+            stdin,
+            reader,
+            errors,
+        }
+    }
+
+    /// Waits until `holds` of the store; on a timeout fails with the last state seen.
+    pub(crate) async fn wait_until(
+        &self,
+        what: &str,
+        timeout: Duration,
+        holds: impl Fn(&Store) -> bool,
+    ) {
+        let wait = async {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable(); // before looking, so that no change falls in between
+                if holds(&self.store()) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if tokio::time::timeout(timeout, wait).await.is_err() {
+            let store = self.store();
+            let last = store.heartbeats.last();
+            panic!(
+                "not within {timeout:?}: {what}; {} rows, last heartbeat {last:?}, events {:?}",
+                store.rows.len(),
+                store.events
+            );
+        }
+    }
+
+    fn take(&self, message: AgentMessage) -> Option<CoordinatorMessage> {
+        let mut store = self.store();
+        let answer = match message {
+            AgentMessage::Heartbeat(heartbeat) => {
+                store.heartbeats.push(heartbeat);
+                None
+            }
+            AgentMessage::Event(event) => {
+                store.events.push(event);
+                None
+            }
+            AgentMessage::Records(records) => Some(store.commit(records)),
+            _ => None,
+        };
+        self.changed.notify_waiters();
+        answer
+    }
+}
+
+impl Store {
+    fn commit(&mut self, records: Records) -> CoordinatorMessage {
+        assert_eq!(records.kind, "langsmith_run");
+        let id = records.id;
+        if !self.refusals.is_empty() {
+            let (reason, retry) = self.refusals.remove(0);
+            return CoordinatorMessage::Nack(Nack {
+                id,
+                reason: reason.into(),
+                retry,
+            });
+        }
+        let is_poisoned = |row: &Value| self.poisoned_run.as_deref() == row["run_id"].as_str();
+        if records.rows.iter().any(is_poisoned) {
+            return CoordinatorMessage::Nack(Nack {
+                id,
+                reason: "a row breaks a constraint".into(),
+                retry: false,
+            });
+        }
+        self.batches
+            .push((records.rows.len(), records.cursor.is_some()));
+        for row in records.rows {
+            let run_id = row["run_id"]
+                .as_str()
+                .expect("every row has its id")
+                .to_owned();
+            self.rows.insert(run_id, row);
+        }
+        if let Some(cursor) = records.cursor {
+            self.cursors.insert(cursor.name, cursor.value);
+        }
+        CoordinatorMessage::Ack(Ack { id })
+    }
+}
+
+async fn read_messages(
+    coordinator: Coordinator,
+    stdout: ChildStdout,
+    stdin: Arc<AsyncMutex<ChildStdin>>,
+) {
+    let mut lines = BufReader::new(stdout);
+    let mut line = Vec::new();
+    while lines
+        .read_until(b'\n', &mut line)
+        .await
+        .expect("a pipe can be read")
+        > 0
+    {
+        assert!(
+            line.len() <= LINE_BYTES_MAX + 1,
+            "a line of {} bytes",
+            line.len()
+        );
+        coordinator
+            .store()
+            .output
+            .push_str(&String::from_utf8_lossy(&line));
+        // A killed bridge may leave half a line, which is no message.
+        if line.ends_with(b"\n") {
+            let message = serde_json::from_slice(&line).expect("stdout carries only messages");
+            if let Some(answer) = coordinator.take(message) {
+                send(&stdin, &answer).await;
+            }
+        }
+        line.clear();
+    }
+}
+
+/// Writes one line; a bridge that has died in between does not read it.
+async fn send(stdin: &AsyncMutex<ChildStdin>, message: &CoordinatorMessage) {
+    let mut line = serde_json::to_vec(message).expect("messages serialise");
+    line.push(b'\n');
+    let _died = stdin.lock().await.write_all(&line).await;
+}
+
+impl Bridge {
+    /// Kills it without notice, then reads what it had written.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("it is ours");
+        self.drain().await;
+    }
+
+    /// Asks it to stop; its exit code.
+    pub(crate) async fn stop(mut self) -> Option<i32> {
+        send(
+            &self.stdin,
+            &CoordinatorMessage::Stop(Stop { grace_ms: 5_000 }),
+        )
+        .await;
+        let status = tokio::time::timeout(crate::SOON, self.child.wait())
+            .await
+            .expect("it stops in time")
+            .expect("it is ours");
+        self.drain().await;
+        status.code()
+    }
+
+    /// Its arguments as any user of the machine can see them.
+    pub(crate) fn command_line(&self) -> String {
+        let pid = self.child.id().expect("it runs");
+        String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap())
+            .into_owned()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is ours").is_none()
+    }
+
+    async fn drain(self) {
+        self.reader.await.expect("every line was a message");
+        self.errors.await.expect("stderr was read");
+    }
+}

@@ -1,0 +1,24 @@
+//! Tests of the real `langsmith-bridge` against a LangSmith server that keeps the published contract.
+//! They do not involve the coordinator: a small one here hands out cursors and keeps what it acknowledges.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+#[path = "../contract_server/mod.rs"]
+mod contract_server;
+mod coordinator;
+mod crashes;
+mod following;
+mod pulling;
+mod refusals;
+mod standalone;
+mod troubles;
+
+use std::time::Duration;
+
+/// Longest wait for anything that should happen soon; a loaded machine of two cores needs some of it.
+const SOON: Duration = Duration::from_secs(30);
+
+/// This machine's clock.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

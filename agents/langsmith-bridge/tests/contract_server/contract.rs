@@ -1,0 +1,115 @@
+//! Checks requests against the published OpenAPI document, allowing for its known faults.
+//! It answers nothing.
+
+use std::sync::OnceLock;
+
+use axum::http::{HeaderMap, Method, Uri};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+/// Documented elsewhere and missing from the document.
+const DOCUMENTED_ADDITIONS: [&str; 3] = [
+    "include_subtree_usage",
+    "min_feedback_modified_at",
+    "max_feedback_modified_at",
+];
+
+/// In the document and not in the official SDK: not to be relied upon.
+const NOT_RELIABLE: [&str; 2] = ["sort_order", "ai_query"];
+
+/// Everything in the request that the document does not allow.
+pub(crate) fn violations(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Vec<String> {
+    let mut found = Vec::new();
+    if headers
+        .get("accept")
+        .is_none_or(|value| value != "application/json")
+    {
+        found.push("does not accept application/json".to_owned());
+    }
+    let documented = uri.path().replace("/api/v2/", "/v2/"); // a known fault of the document
+    match (method, documented.as_str()) {
+        (&Method::POST, "/v2/runs/query") => runs_query(headers, body, &mut found),
+        (&Method::GET, "/api/v1/sessions") => parameters(uri, &documented, &mut found),
+        (&Method::GET, "/v2/sessions") => {} // described in the documentation, not in the document
+        _ => found.push("is not in the document".to_owned()),
+    }
+    found
+}
+
+fn runs_query(headers: &HeaderMap, body: &[u8], found: &mut Vec<String>) {
+    if headers
+        .get("content-type")
+        .is_none_or(|value| value != "application/json")
+    {
+        found.push("has a body of another type than application/json".to_owned());
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        found.push("has no JSON body".to_owned());
+        return;
+    };
+    static VALIDATOR: OnceLock<Validator> = OnceLock::new();
+    let validator = VALIDATOR.get_or_init(|| {
+        validator(&json!({"$ref": "#/components/schemas/query.QueryRunsRequestBody"}))
+    });
+    found.extend(
+        validator
+            .iter_errors(&body)
+            .map(|error| format!("{error} at {}", error.instance_path())),
+    );
+    let known = &document()["components"]["schemas"]["query.QueryRunsRequestBody"]["properties"];
+    for name in body.as_object().into_iter().flat_map(|body| body.keys()) {
+        let is_known = known.get(name).is_some() || DOCUMENTED_ADDITIONS.contains(&name.as_str());
+        if !is_known || NOT_RELIABLE.contains(&name.as_str()) {
+            found.push(format!("has the field {name}"));
+        }
+    }
+}
+
+fn parameters(uri: &Uri, documented: &str, found: &mut Vec<String>) {
+    let known = document()["paths"][documented]["get"]["parameters"]
+        .as_array()
+        .expect("the document lists them");
+    for (name, value) in query_pairs(uri.query()) {
+        let Some(parameter) = known
+            .iter()
+            .find(|parameter| parameter["name"] == *name && parameter["in"] == "query")
+        else {
+            found.push(format!("has the parameter {name}"));
+            continue;
+        };
+        // A query has only text; the schema may want a number or a boolean.
+        let typed = serde_json::from_str(&value).unwrap_or_else(|_| json!(value));
+        let validator = validator(&parameter["schema"]);
+        if !validator.is_valid(&typed) && !validator.is_valid(&json!(value)) {
+            found.push(format!("has {name}={value}"));
+        }
+    }
+}
+
+/// The pairs of a query, decoded.
+pub(crate) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
+    let url = reqwest::Url::parse(&format!("http://host/?{}", query.unwrap_or("")))
+        .expect("a query of a real request");
+    url.query_pairs().into_owned().collect()
+}
+
+fn validator(schema: &Value) -> Validator {
+    let mut schema = schema.clone();
+    schema["components"] = document()["components"].clone();
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("the document's schemas are valid")
+}
+
+fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        serde_json::from_str(include_str!("../openapi_subset.json")).expect("the document is JSON")
+    })
+}
