@@ -68,7 +68,7 @@ fn batches(arguments: &Arguments) -> Vec<HeartbeatBatch> {
                         // 300 000 a second.
                         ts_ms: START_MS + i64::try_from(seq / 300).unwrap_or(0),
                         seq: seq as u64,
-                        status: u8::from(seq % 100 == 0),
+                        status: u8::from(seq.is_multiple_of(100)),
                         message: format!(
                             "processed {} items",
                             seq / arguments.message_every.max(1)

@@ -1,7 +1,7 @@
 //! What the tests of maintenance share: a database with three instances, and running until nothing is due.
 
-mod retention;
-mod rollup;
+mod retention_keeps;
+mod rollup_folds;
 
 use super::*;
 use crate::Fact;

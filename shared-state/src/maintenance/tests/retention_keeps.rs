@@ -216,3 +216,55 @@ fn the_file_stays_below_its_bound_by_removing_the_oldest_heartbeats() {
         .unwrap();
     assert_eq!(counted, 100_000, "what was removed is in the roll-ups");
 }
+
+#[test]
+fn nothing_is_removed_before_it_is_rolled_up() {
+    let connection = database();
+    let mut applier = Applier::load(&connection, 1, T0).unwrap();
+    let rows = vec![HeartbeatRow {
+        ts_ms: T0,
+        ..HeartbeatRow::default()
+    }];
+    apply(
+        &connection,
+        &mut applier,
+        Fact::Heartbeats(HeartbeatBatch {
+            instance_id: 1,
+            invocation_id: 1,
+            rows,
+        }),
+    );
+    let metrics = vec![("cpu".to_owned(), 1.0)];
+    apply(
+        &connection,
+        &mut applier,
+        Fact::Metrics(MetricsRow {
+            instance_id: 1,
+            subject: String::new(),
+            ts_ms: T0,
+            metrics,
+        }),
+    );
+    for task in 0..retention::TASKS {
+        let keep = Retention {
+            database_bytes_max: 0,
+            ..Retention::default()
+        };
+        retention::prune(
+            &connection,
+            &mut applier,
+            &keep,
+            task,
+            &mut 0,
+            T0 + 1_000 * DAY_MS,
+        )
+        .unwrap();
+    }
+    assert_eq!(
+        (
+            count(&connection, "heartbeats"),
+            count(&connection, "metric_points")
+        ),
+        (1, 1)
+    );
+}
