@@ -126,6 +126,8 @@ pub(crate) fn page_read(
     for run in seen {
         follow(progress, run, reread_from_ms, read_ms, policy);
     }
+    let newest_start_ms = seen.iter().filter_map(|run| run.start_ms).max();
+    progress.newest_start_ms = progress.newest_start_ms.max(newest_start_ms);
     let given_up =
         bound_followed(progress, read_ms, policy) + give_up_old(progress, read_ms, policy);
     if next.is_some() {
@@ -171,18 +173,21 @@ fn open(progress: &mut Progress, kind: PullKind, span: Span) {
     });
 }
 
-/// From an overlap before the watermark to the newest moment, at most [`WINDOW_MAX_MS`] beyond the watermark: after a long
-/// pause the windows follow one another, oldest first. A watermark ahead of the clock is not believed.
+/// From an overlap before the watermark to the newest moment, at most [`WINDOW_MAX_MS`] beyond the watermark: after a
+/// long pause the windows follow one another, oldest first.
 fn live_window(progress: &Progress, newest_ms: i64, now_ms: i64, policy: &Policy) -> Span {
-    let base_ms = progress
-        .watermark_ms
-        .unwrap_or(newest_ms)
-        .min(newest_ms)
-        .max(now_ms - RETENTION_MAX_MS);
-    let from_ms =
-        (base_ms - milliseconds(policy.overlap)).min(progress.reread_from_ms.unwrap_or(i64::MAX));
+    let oldest_ms = now_ms - RETENTION_MAX_MS;
+    let base_ms = match progress.watermark_ms {
+        Some(watermark_ms) if watermark_ms <= newest_ms => watermark_ms,
+        // The clock was ahead when the watermark was set, and nobody knows when that was: whatever began after the
+        // newest run that was seen may be missing.
+        _ => progress.newest_start_ms.unwrap_or(oldest_ms).min(newest_ms),
+    };
+    let base_ms = base_ms.max(oldest_ms);
+    let overlap_ms = base_ms - milliseconds(policy.overlap);
+    let from_ms = overlap_ms.min(progress.reread_from_ms.unwrap_or(i64::MAX));
     Span {
-        from_ms: from_ms.max(now_ms - RETENTION_MAX_MS),
+        from_ms: from_ms.max(oldest_ms),
         to_ms: newest_ms.min(base_ms + WINDOW_MAX_MS),
     }
 }

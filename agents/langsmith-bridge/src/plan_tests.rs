@@ -130,12 +130,18 @@ fn a_long_pause_is_caught_up_day_by_day_oldest_first() {
 }
 
 #[test]
-fn a_watermark_ahead_of_the_clock_is_not_believed() {
+fn after_a_clock_that_was_ahead_reading_begins_at_the_newest_run_seen() {
     let mut progress = Progress {
-        watermark_ms: Some(NOW_MS + HOUR_MS),
+        watermark_ms: Some(NOW_MS + 10 * HOUR_MS),
+        reread_from_ms: Some(NOW_MS + 9 * HOUR_MS),
+        newest_start_ms: Some(NOW_MS - 2 * HOUR_MS),
         ..Progress::new()
     };
     assert_eq!(next_step(&mut progress, NOW_MS, &policy()), Step::ReadPage);
+    assert_eq!(
+        pulled(&progress).from_ms,
+        NOW_MS - 2 * HOUR_MS - 15 * 60_000
+    );
     page_read(&mut progress, &[], None, NOW_MS, &policy());
     assert_eq!(progress.watermark_ms, Some(NOW_MS - 10_000));
 }

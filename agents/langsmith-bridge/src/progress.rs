@@ -27,6 +27,10 @@ pub(crate) struct Progress {
     /// The next window begins here or earlier: runs that started later are read again anyway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reread_from_ms: Option<i64>,
+    /// The latest start of any run seen. Where the clock turns out to have been ahead, it tells how far reading
+    /// really came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) newest_start_ms: Option<i64>,
     /// Older runs that are still to be read, newest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) backfill: Option<Span>,

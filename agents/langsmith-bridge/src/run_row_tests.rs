@@ -121,3 +121,29 @@ fn a_text_that_grows_on_the_wire_is_bounded_there() {
     let row = map(&run.to_string()).unwrap().row;
     assert!(serde_json::to_string(&row).unwrap().len() < 40 * 1024);
 }
+
+#[test]
+fn no_answer_however_damaged_makes_it_panic() {
+    let whole = format!(
+        r#"{{"items":[{{"id":"{RUN}","status":"SUCCESS","start_time":"2026-01-05T16:46:01Z","total_cost":1.5e-7,
+        "latency_seconds":2e3,"prompt_tokens":7,"metadata":{{"ls_model_name":"m"}},"tags":["ä"]}}],"next_cursor":"c"}}"#
+    );
+    let random = &mut fastrand::Rng::with_seed(11);
+    for _ in 0..20_000 {
+        let mut body = whole.clone().into_bytes();
+        for _ in 0..random.usize(1..4) {
+            let place = random.usize(..body.len());
+            match random.u8(..3) {
+                0 => body[place] = random.u8(..),
+                1 => body[place] = b"0e-:\"{}[],."[random.usize(..11)],
+                _ => body.truncate(place.max(1)),
+            }
+        }
+        if let Ok(page) = Page::parse(&body) {
+            let _rows: Vec<_> = page
+                .items()
+                .map(|fields| map_run(fields, PROJECT, "default"))
+                .collect();
+        }
+    }
+}

@@ -77,6 +77,22 @@ async fn an_answer_that_never_ends_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_that_waits_for_an_answer_shows_that_it_lives() {
+    let mut world = World::with_runs(3, now_ms(), 60_000);
+    world.faults.push(("/runs/query", Fault::SlowBody));
+    let server = ContractServer::start(world).await;
+    let coordinator = Coordinator::default();
+    let _bridge = coordinator.start(&server, &["--request-timeout=8s"]).await;
+    let is_waiting = |store: &crate::coordinator::Store| store.message() == "waiting for LangSmith";
+    coordinator
+        .wait_until("it says that it waits", SOON, is_waiting)
+        .await;
+    coordinator
+        .wait_until("3 runs are stored", SOON, |store| store.rows.len() == 3)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_that_the_server_forgot_begins_the_window_anew() {
     let server = ContractServer::start(World::with_runs(40, now_ms(), 60_000)).await;
     let coordinator = Coordinator::default();
