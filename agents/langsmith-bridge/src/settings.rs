@@ -27,8 +27,8 @@ struct Given {
     /// Name of the project to read [env: LANGSMITH_PROJECT or LANGCHAIN_PROJECT] [default: default]
     #[arg(long)]
     project: Option<String>,
-    /// Base URL of the API [env: LANGSMITH_ENDPOINT or LANGCHAIN_ENDPOINT] [default: https://api.smith.langchain.com]
-    #[arg(long)]
+    /// Base URL of the API.
+    #[arg(long, help = format!("Base URL of the API [env: LANGSMITH_ENDPOINT or LANGCHAIN_ENDPOINT] [default: {DEFAULT_ENDPOINT}]"))]
     endpoint: Option<String>,
     /// Workspace id, needed with a key of a whole organisation [env: LANGSMITH_WORKSPACE_ID or LANGCHAIN_WORKSPACE_ID]
     #[arg(long)]

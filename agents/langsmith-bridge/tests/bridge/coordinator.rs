@@ -35,6 +35,10 @@ pub(crate) struct Store {
     pub(crate) output: String,
     /// Answers to the next batches instead of `ack`: why, and whether to try again.
     pub(crate) refusals: Vec<(&'static str, bool)>,
+    /// After so many more batches no answer is given any more; the last is stored all the same if this is true.
+    pub(crate) falls_silent: Option<(usize, bool)>,
+    /// It has fallen silent.
+    pub(crate) is_silent: bool,
     /// Refuses every batch that holds the run with this id, for good.
     pub(crate) poisoned_run: Option<String>,
 }
@@ -197,7 +201,7 @@ impl Coordinator {
                 store.events.push(event);
                 None
             }
-            AgentMessage::Records(records) => Some(store.commit(records)),
+            AgentMessage::Records(records) => store.answer(records),
             _ => None,
         };
         self.changed.notify_waiters();
@@ -206,6 +210,24 @@ impl Coordinator {
 }
 
 impl Store {
+    fn answer(&mut self, records: Records) -> Option<CoordinatorMessage> {
+        match &mut self.falls_silent {
+            Some((0, is_stored)) => {
+                let is_stored = std::mem::take(is_stored);
+                self.is_silent = true;
+                if is_stored {
+                    self.commit(records);
+                }
+                None
+            }
+            Some((left, _)) => {
+                *left -= 1;
+                Some(self.commit(records))
+            }
+            None => Some(self.commit(records)),
+        }
+    }
+
     fn commit(&mut self, records: Records) -> CoordinatorMessage {
         assert_eq!(records.kind, "langsmith_run");
         let id = records.id;

@@ -44,3 +44,35 @@ async fn killed_forty_times_while_it_reads_2000_runs_the_rows_equal_the_servers(
     coordinator.store().assert_rows_equal(&server.world());
     server.assert_contract_was_kept();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_between_any_two_batches_no_page_is_skipped() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}"); // shown when the test fails
+    let mut random = fastrand::Rng::with_seed(seed);
+    // All runs are final and beyond the overlap: what is skipped once is never read again.
+    let server =
+        ContractServer::start(World::with_runs(300, now_ms() - 3_600_000, 20 * 3_600_000)).await;
+    let coordinator = Coordinator::default();
+    let flags = ["--page-size=10", "--overlap=1m"];
+    for _ in 0..25 {
+        coordinator.store().falls_silent = Some((random.usize(..3), random.bool()));
+        coordinator.store().is_silent = false;
+        let bridge = coordinator.start(&server, &flags).await;
+        coordinator
+            .wait_until("a batch is not answered", crate::SOON, |store| {
+                store.is_silent
+            })
+            .await;
+        bridge.kill().await;
+    }
+    coordinator.store().falls_silent = None;
+    let _bridge = coordinator.start(&server, &flags).await;
+    let is_complete =
+        |store: &crate::coordinator::Store| store.metric("watermark_lag_ms").is_some();
+    coordinator
+        .wait_until("the window is complete", crate::SOON, is_complete)
+        .await;
+    coordinator.store().assert_rows_equal(&server.world());
+    server.assert_contract_was_kept();
+}
