@@ -43,9 +43,11 @@ impl Agent for Contrary {
     async fn cycle(&mut self, context: &Context) -> Result<Beat, AgentError> {
         self.round += 1;
         let text = self.settings.text.clone();
-        if self.round < self.settings.from_round {
-            return Ok(Beat::ok(text));
+        if self.round < self.settings.from_round || self.settings.manner == "work" {
+            return Ok(Beat::ok(text).figure("round_count", self.round as f64));
         }
+        // From here on a test knows what the loop is doing.
+        context.event(Level::Debug, "round", &self.settings.manner);
         match self.settings.manner.as_str() {
             "hang" => loop {
                 std::hint::spin_loop();
@@ -64,7 +66,7 @@ impl Agent for Contrary {
             "records" => return store(context).await,
             _ => {}
         }
-        Ok(Beat::ok(text).figure("round_count", self.round as f64))
+        Ok(Beat::ok(text))
     }
 
     fn interval(&self) -> Duration {

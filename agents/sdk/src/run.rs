@@ -16,6 +16,7 @@ use crate::context::Shared;
 use crate::options::{Options, command};
 use crate::output::Form;
 use crate::settings::with_config;
+use crate::stop::Why;
 use crate::work_loop::{conclude, unless_over, work};
 use crate::{Agent, Context, Exit, input, logging, signals};
 
@@ -124,16 +125,17 @@ async fn receive(
 ) -> Result<CoordinatorHello, Exit> {
     tokio::select! {
         biased;
-        hello = tokio::time::timeout(HELLO_WITHIN, hello) => match hello {
-            Ok(Ok(hello)) => Ok(hello),
-            // The reader is gone without a hello, or silent.
-            Ok(Err(_)) | Err(_) => {
-                error!("AGENT_NAME is set, but no coordinator said hello on stdin; unset it to run the agent alone");
-                Err(Exit::NoCoordinator)
-            }
+        // Without its sender, stdin has ended; the request to stop that comes with that says so below.
+        Ok(hello) = hello => return Ok(hello),
+        request = context.0.stop.wait() => if request.why != Why::InputClosed {
+            return Err(Exit::Success);
         },
-        () = context.stopping() => Err(Exit::Success),
+        () = tokio::time::sleep(HELLO_WITHIN) => {}
     }
+    error!(
+        "AGENT_NAME is set, but no coordinator said hello on stdin; unset it to run the agent alone"
+    );
+    Err(Exit::NoCoordinator)
 }
 
 fn supervised_matches<A: Agent>(

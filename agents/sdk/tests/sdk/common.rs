@@ -191,6 +191,18 @@ impl Running {
         self.child.wait().expect("the program is our child").code()
     }
 
+    /// Whether it has not ended after this time.
+    pub(crate) fn lives_on_for(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        loop {
+            match self.next_until(deadline) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
     fn next_until(&mut self, deadline: Instant) -> Result<Option<AgentMessage>, RecvTimeoutError> {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.signs.recv_timeout(left)? {

@@ -40,6 +40,7 @@ fn a_hung_loop_is_silent() {
     agent.greet(json!({"manner": "hang", "from_round": 3}));
     agent.wait_for("first heartbeat", heartbeat);
     agent.wait_for("second heartbeat", heartbeat);
+    agent.wait_for("hang", |message| (message.kind() == "event").then_some(()));
     // Seventy intervals.
     agent.expect_silence(Duration::from_millis(1_400));
 }

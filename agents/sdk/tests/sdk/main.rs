@@ -4,4 +4,5 @@ mod acknowledgement;
 mod common;
 mod ending;
 mod liveness;
+mod one_file_agents;
 mod standalone;

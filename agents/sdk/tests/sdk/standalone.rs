@@ -52,6 +52,7 @@ fn json_prints_the_wire_and_nothing_else() {
         [
             "hello",
             "ready",
+            "event",
             "records",
             "heartbeat",
             "event",
