@@ -1,0 +1,247 @@
+//! Performs actions one after the other.
+//! How each is done stands in the file of its topic.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use agent_protocol::{
+    AgentHello, AgentMessage, Cursor, Delete, Event, Heartbeat, Level, Metrics, PROTOCOL_VERSION,
+    Put, Records, Stopping,
+};
+use anyhow::{Context, Result, bail};
+use nix::sys::prctl;
+use nix::sys::signal::{SigHandler, Signal, raise, signal};
+use serde_json::json;
+
+use crate::action::Action;
+use crate::family;
+use crate::input::{Ears, Heard};
+use crate::output::{self, ERR, OUT, put_bytes, put_lines, say};
+use crate::report::{Start, mark};
+use crate::squat::squat;
+
+/// How often a file is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The performing process.
+pub(crate) struct Puppet {
+    start: Start,
+    ears: Ears,
+    seq: u64,
+}
+
+impl Puppet {
+    pub(crate) fn new(start: Start) -> Self {
+        Self {
+            start,
+            ears: Ears::new(),
+            seq: 0,
+        }
+    }
+
+    /// Performs all; returns the exit code.
+    pub(crate) fn perform_all(&mut self, actions: &[Action]) -> Result<u8> {
+        let mut actions = actions.iter();
+        while let Some(action) = actions.next() {
+            if let Action::Once(file) = action {
+                if file.exists() {
+                    actions.next();
+                } else {
+                    std::fs::write(file, "")?;
+                }
+                continue;
+            }
+            let done = self
+                .perform(action)
+                .with_context(|| format!("perform {action:?}"))?;
+            if let ControlFlow::Break(code) = done {
+                return Ok(code);
+            }
+        }
+        Ok(0)
+    }
+
+    fn perform(&mut self, action: &Action) -> Result<ControlFlow<u8>> {
+        match action {
+            Action::Beat(count, interval) => self.beat(*count, *interval)?,
+            Action::Live(interval) => return self.live(*interval),
+            Action::Idle => return self.idle(),
+            Action::Records(id) => self.send_records(*id)?,
+            Action::AwaitAck(id) => self.await_answer(*id, true)?,
+            Action::AwaitNack(id) => self.await_answer(*id, false)?,
+            Action::Listen(file) => self.ears.record(file)?,
+            Action::Wait(time) => wait(*time)?,
+            Action::WaitFor(file) => wait_for(file)?,
+            Action::Hang => loop {
+                wait(Duration::from_secs(3600))?;
+            },
+            Action::Exit(code) => return Ok(ControlFlow::Break(*code)),
+            Action::Report(file) => self.start.report(file)?,
+            Action::Once(_) => bail!("once needs an action that is not once"),
+            _ if self.speak(action)? => {}
+            _ => act(action)?,
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The actions that are one message each; says whether this was one.
+    fn speak(&mut self, action: &Action) -> Result<bool> {
+        let message = match action.clone() {
+            Action::Hello(name) => AgentMessage::Hello(AgentHello {
+                protocol: PROTOCOL_VERSION,
+                name,
+                ..AgentHello::default()
+            }),
+            Action::Ready => AgentMessage::Ready,
+            Action::Heartbeat(message) => {
+                self.seq += 1;
+                AgentMessage::Heartbeat(Heartbeat {
+                    seq: self.seq,
+                    message,
+                    ..Heartbeat::default()
+                })
+            }
+            Action::Event(kind, message) => AgentMessage::Event(Event {
+                level: Level::Info,
+                kind,
+                message,
+                ..Event::default()
+            }),
+            Action::Metrics(name, value) => AgentMessage::Metrics(Metrics {
+                subject: None,
+                metrics: [(name, value)].into(),
+            }),
+            Action::Put(key, value) => AgentMessage::Put(Put { key, value }),
+            Action::Delete(key) => AgentMessage::Delete(Delete { key }),
+            Action::Stopping(reason) => AgentMessage::Stopping(Stopping { reason }),
+            _ => return Ok(false),
+        };
+        say(&message)?;
+        Ok(true)
+    }
+
+    fn beat(&mut self, count: u64, interval: Duration) -> Result<()> {
+        for _ in 0..count {
+            self.speak(&Action::Heartbeat(String::new()))?;
+            wait(interval)?;
+        }
+        Ok(())
+    }
+
+    fn live(&mut self, interval: Duration) -> Result<ControlFlow<u8>> {
+        self.ears.obey()?;
+        loop {
+            self.speak(&Action::Heartbeat(String::new()))?;
+            let next = Instant::now() + interval;
+            while let Some(heard) = self.ears.listen(Some(next))? {
+                if matches!(heard, Heard::Stop) {
+                    return Ok(ControlFlow::Break(0));
+                }
+            }
+        }
+    }
+
+    fn idle(&mut self) -> Result<ControlFlow<u8>> {
+        self.ears.obey()?;
+        while !matches!(self.ears.listen(None)?, Some(Heard::Stop)) {}
+        Ok(ControlFlow::Break(0))
+    }
+
+    /// One run with a cursor that names the batch, acknowledged before anything else happens.
+    fn send_records(&mut self, id: u64) -> Result<()> {
+        let run = format!("00000000-0000-7000-8000-{id:012}");
+        say(&AgentMessage::Records(Records {
+            id,
+            kind: "langsmith_run".to_owned(),
+            rows: vec![json!({
+                "id": run, "run_id": run, "project_id": "11111111-1111-4111-8111-111111111111",
+                "name": "chat", "run_type": "llm", "status": "success", "start_ms": 1_795_420_800_000_i64,
+            })],
+            cursor: Some(Cursor {
+                name: "runs".to_owned(),
+                value: json!({ "batch": id }),
+            }),
+        }))?;
+        self.await_answer(id, true)?;
+        self.speak(&Action::Event("acknowledged".to_owned(), id.to_string()))?;
+        Ok(())
+    }
+
+    fn await_answer(&mut self, id: u64, accepted: bool) -> Result<()> {
+        loop {
+            match self.ears.listen(None)? {
+                Some(Heard::Answer(answered, verdict)) if answered == id => {
+                    if verdict != accepted {
+                        bail!("get the wanted answer to {id}: accepted was {verdict}");
+                    }
+                    return Ok(());
+                }
+                Some(Heard::Stop) => bail!("get an answer to {id} before the stop"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The actions that need nothing of the puppet's own.
+fn act(action: &Action) -> Result<()> {
+    match action {
+        Action::Print(text) => put_bytes(OUT, format!("{text}\n").as_bytes()),
+        Action::Eprint(text) => put_bytes(ERR, format!("{text}\n").as_bytes()),
+        Action::Raw(bytes) => put_bytes(OUT, bytes),
+        Action::Lines(count) => put_lines(OUT, *count),
+        Action::Elines(count) => put_lines(ERR, *count),
+        Action::LongLine(bytes) => output::put_long_line(*bytes),
+        Action::Deep(depth) => {
+            let line = format!(
+                "{{\"type\":\"put\",\"key\":\"deep\",\"value\":{}{}}}\n",
+                "[".repeat(*depth),
+                "]".repeat(*depth)
+            );
+            put_bytes(OUT, line.as_bytes())
+        }
+        Action::Flood => output::flood(),
+        Action::CloseStdout => {
+            output::close(OUT);
+            Ok(())
+        }
+        Action::CloseStderr => {
+            output::close(ERR);
+            Ok(())
+        }
+        Action::Raise(which) => {
+            raise(*which)?;
+            Ok(())
+        }
+        Action::Crash => std::process::abort(),
+        Action::Ignore(which) => ignore(*which),
+        Action::Survive => Ok(prctl::set_pdeathsig(None)?),
+        Action::Child(file) => family::leave_child(file),
+        Action::Leave(file) => family::leave_session(file),
+        Action::LeaveBeating(file) => family::leave_session_beating(file),
+        Action::Orphans(count) => family::leave_orphans(*count),
+        Action::Squat(pid_file, out) => squat(pid_file, out),
+        Action::Mark(file) => mark(file),
+        other => bail!("perform {other:?} here"),
+    }
+}
+
+fn ignore(which: Signal) -> Result<()> {
+    // SAFETY: ignoring a signal installs no handler that could run at a bad time.
+    unsafe { signal(which, SigHandler::SigIgn) }?;
+    Ok(())
+}
+
+/// Silent for this long: stdin is not read, so that a `stop` message is not heard either.
+fn wait(time: Duration) -> Result<()> {
+    Ears::new_deaf().listen(Some(Instant::now() + time))?;
+    Ok(())
+}
+
+fn wait_for(file: &Path) -> Result<()> {
+    while !file.exists() {
+        wait(LOOK_EVERY)?;
+    }
+    Ok(())
+}
