@@ -1,2 +1,8 @@
-//! Under construction.
-fn main() {}
+//! The program `performance-monitor`: wiring only.
+//! Everything it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    agent_sdk::run::<performance_monitor::PerformanceMonitor>()
+}
