@@ -1,2 +1,24 @@
 //! Faults that other supervisors failed at, against the real binaries. One module for each behaviour.
 //! What is promised of the normal case is in the test binary `promises`.
+
+mod closed_stdout;
+mod dead_leader_of_a_group;
+mod descriptors_and_environment;
+mod endless_line;
+mod exit_before_the_pid_is_recorded;
+mod failing_exec;
+mod flood;
+mod heartbeat_timeout_begins;
+mod held_pipe;
+mod identity_comes_from_the_pipe;
+mod ignoring_term;
+mod jitter;
+mod killed_coordinator;
+mod last_bytes;
+mod one_transaction;
+mod second_coordinator;
+mod strange_bytes;
+mod stray_print;
+mod survivors_of_a_killed_coordinator;
+mod suspended_coordinator;
+mod whole_tree_dies;

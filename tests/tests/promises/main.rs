@@ -1,4 +1,19 @@
 //! What a user is promised, against the real binaries. One module for each promise.
 //! What happens when things go wrong is in the test binary `faults`.
 
+mod check_command;
+mod dependencies;
+mod exit_codes;
+mod heartbeat_timeout;
+mod interrupt;
+mod log_files;
+mod own_log;
+mod plain_programs;
+mod precedence;
 mod puppet_itself;
+mod restarts;
+mod scripts_run;
+mod service_manager;
+mod shared_state;
+mod status_command;
+mod stop_order;

@@ -31,6 +31,8 @@ Output:
 Waiting:
   wait=DURATION                silent; TERM has its usual effect
   wait-for=FILE                until FILE exists
+  heard=FILE                   from now on, live and idle append `pid invocation unix_ms` to FILE when asked to stop
+  linger=DURATION              from now on, live and idle take this long from there to their exit
   idle                         silent until TERM, INT or a stop message; then exits with 0
   hang                         silent for ever, also when asked to stop by message
 Ending:
@@ -66,6 +68,8 @@ pub(crate) enum Action {
     AwaitAck(u64),
     AwaitNack(u64),
     Listen(PathBuf),
+    Heard(PathBuf),
+    Linger(Duration),
     Print(String),
     Eprint(String),
     Raw(Vec<u8>),
@@ -127,6 +131,8 @@ impl FromStr for Action {
             "await-ack" => Self::AwaitAck(value.parse()?),
             "await-nack" => Self::AwaitNack(value.parse()?),
             "listen" => Self::Listen(file()),
+            "heard" => Self::Heard(file()),
+            "linger" => Self::Linger(duration(value)?),
             "print" => Self::Print(value.to_owned()),
             "eprint" => Self::Eprint(value.to_owned()),
             "raw" => Self::Raw(unescape(value)?),

@@ -2,7 +2,7 @@
 //! How each is done stands in the file of its topic.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
@@ -29,6 +29,8 @@ pub(crate) struct Puppet {
     start: Start,
     ears: Ears,
     seq: u64,
+    heard: Option<PathBuf>,
+    linger: Duration,
 }
 
 impl Puppet {
@@ -37,6 +39,8 @@ impl Puppet {
             start,
             ears: Ears::new(),
             seq: 0,
+            heard: None,
+            linger: Duration::ZERO,
         }
     }
 
@@ -71,6 +75,8 @@ impl Puppet {
             Action::AwaitAck(id) => self.await_answer(*id, true)?,
             Action::AwaitNack(id) => self.await_answer(*id, false)?,
             Action::Listen(file) => self.ears.record(file)?,
+            Action::Heard(file) => self.heard = Some(file.clone()),
+            Action::Linger(time) => self.linger = *time,
             Action::Wait(time) => wait(*time)?,
             Action::WaitFor(file) => wait_for(file)?,
             Action::Hang => loop {
@@ -136,7 +142,7 @@ impl Puppet {
             let next = Instant::now() + interval;
             while let Some(heard) = self.ears.listen(Some(next))? {
                 if matches!(heard, Heard::Stop) {
-                    return Ok(ControlFlow::Break(0));
+                    return self.end_as_asked();
                 }
             }
         }
@@ -145,6 +151,14 @@ impl Puppet {
     fn idle(&mut self) -> Result<ControlFlow<u8>> {
         self.ears.obey()?;
         while !matches!(self.ears.listen(None)?, Some(Heard::Stop)) {}
+        self.end_as_asked()
+    }
+
+    fn end_as_asked(&self) -> Result<ControlFlow<u8>> {
+        if let Some(file) = &self.heard {
+            mark(file)?;
+        }
+        wait(self.linger)?;
         Ok(ControlFlow::Break(0))
     }
 

@@ -1,0 +1,75 @@
+//! What an agent writes right before its end is kept, also a last line without newline (F18).
+//! Lines over the limit are the matter of `endless_line`.
+
+use end_to_end::{AgentsFile, Scene};
+
+const LINES: usize = 20_000;
+
+#[test]
+fn every_byte_written_before_the_exit_is_kept() {
+    let lines = format!("lines={LINES}");
+    let elines = format!("elines={LINES}");
+    let actions = [
+        elines.as_str(),
+        lines.as_str(),
+        "heartbeat=the last one",
+        "raw=no newline",
+        "exit=5",
+    ];
+    let agents = AgentsFile::new().puppet("talker", "restart = \"never\"\n", &actions);
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_instance("talker", "ended", |row| {
+        row.last_exit.as_deref() == Some("exit code 5")
+    });
+    scene.stop();
+    let log = scene.lines("logs/talker.log");
+    for (stream, extra) in [(" out ", 1), (" err ", 0)] {
+        let of_stream: Vec<&str> = log
+            .iter()
+            .filter_map(|line| Some(line.split_once(stream)?.1))
+            .collect();
+        assert_eq!(of_stream.len(), LINES + extra);
+        let expected = (1..=LINES).map(|number| format!("line {number}"));
+        assert!(
+            of_stream
+                .iter()
+                .zip(expected)
+                .all(|(found, wanted)| **found == wanted),
+            "order of{stream}"
+        );
+    }
+    assert!(
+        log.iter().any(|line| line.ends_with(" out no newline")),
+        "{:?}",
+        log.last()
+    );
+    let invocation = scene.database().invocations("talker").remove(0);
+    assert_eq!(invocation.heartbeats, 1, "{invocation:?}");
+    assert_eq!(invocation.log_lines, i64::try_from(2 * LINES + 1).unwrap());
+    assert_eq!(
+        scene
+            .instance("talker")
+            .heartbeat
+            .map(|beat| beat.1)
+            .as_deref(),
+        Some("the last one")
+    );
+}
+
+#[test]
+fn a_message_without_newline_before_the_exit_counts() {
+    let last = "raw={\"type\":\"heartbeat\",\"seq\":9,\"message\":\"goodbye\"}";
+    let agents = AgentsFile::new().puppet(
+        "talker",
+        "restart = \"never\"\n",
+        &["heartbeat", last, "crash"],
+    );
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_instance("talker", "ended", |row| row.last_exit.is_some());
+    let row = scene.instance("talker");
+    assert_eq!(
+        row.heartbeat.map(|beat| (beat.0, beat.1)),
+        Some((9, "goodbye".to_owned()))
+    );
+    assert_eq!(scene.database().invocations("talker")[0].heartbeats, 2);
+}

@@ -1,0 +1,60 @@
+//! The end of an invocation is one transaction: exit, reason and counters are all there or none (F33).
+//! That it survives a kill of the coordinator is the matter of `killed_coordinator`.
+
+use end_to_end::{AgentsFile, PATIENCE, Scene};
+use std::time::Instant;
+
+/// Ends that lack one of their parts, seen by one read transaction.
+const TORN: &str = "
+    SELECT count(*) FROM invocations v
+    WHERE (ended_ms IS NOT NULL OR outcome IS NOT NULL OR reason IS NOT NULL OR exit_code IS NOT NULL)
+        AND (ended_ms IS NULL OR outcome IS NOT 'exited' OR exit_code IS NOT 3 OR reason IS NOT 'exit code 3'
+            OR heartbeats <> 5 OR log_lines <> 4)";
+/// An instance whose last invocation has ended but which still has a process, or does not tell how it ended.
+const STALE: &str = "
+    SELECT count(*) FROM instances i JOIN invocations v USING (invocation_id)
+    WHERE v.ended_ms IS NOT NULL AND (i.pid IS NOT NULL OR i.last_exit IS NOT 'exit code 3')";
+
+#[test]
+fn exit_reason_and_counters_appear_together() {
+    let lines = "instances = 4\nshort_lived_max = 40\nrestarts_max = 1000000\nfatal_retry = \"never\"\n\
+                 backoff_initial = \"1ms\"\nbackoff_max = \"1ms\"\n";
+    let actions = ["beat=5/1ms", "lines=3", "eprint=bye", "exit=3"];
+    let mut scene = Scene::started(&AgentsFile::new().puppet("brief", lines, &actions));
+    scene.wait_for_instance("brief:0", "known", |_| true);
+    let database = scene.database();
+    let connection = database.open().expect("the database is there");
+    let deadline = Instant::now() + PATIENCE;
+    let mut looks = 0;
+    loop {
+        let torn: i64 = connection.query_row(TORN, [], |row| row.get(0)).unwrap();
+        assert_eq!(
+            torn, 0,
+            "a part of an end without the rest, at look {looks}"
+        );
+        let stale: i64 = connection.query_row(STALE, [], |row| row.get(0)).unwrap();
+        assert_eq!(
+            stale, 0,
+            "an ended invocation still counts as living, at look {looks}"
+        );
+        looks += 1;
+        let ended: i64 = connection
+            .query_row(
+                "SELECT count(*) FROM invocations WHERE ended_ms IS NOT NULL",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        if ended == 4 * 40 {
+            break;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{ended} of 160 invocations ended"
+        );
+    }
+    assert!(
+        looks > 100,
+        "only {looks} looks were taken while they ended"
+    );
+}

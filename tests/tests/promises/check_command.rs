@@ -1,0 +1,96 @@
+//! `coordinator check` and `coordinator schema`: what is wrong with a file, told before anything starts.
+//! Each single message is tested where the reader of the file is.
+
+use end_to_end::{AgentsFile, Scene};
+
+#[test]
+fn a_good_file_is_said_to_be_good() {
+    let scene = Scene::new(&AgentsFile::new().puppet("worker", "", &["live=20ms"]));
+    for arguments in [&["check"][..], &["check", "--agents", "agents.toml"]] {
+        let output = scene.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(!output.stdout.is_empty(), "silence is no answer");
+    }
+    assert!(!scene.database().path().exists(), "check touches nothing");
+}
+
+#[test]
+fn file_line_key_found_expected_and_the_nearest_key_are_told() {
+    let scene = Scene::new(&AgentsFile::new());
+    let text =
+        "[agents.worker]\ncommand = [\"puppet\"]\nheartbeat_timout = \"5s\"\nrestart = \"alway\"\n";
+    std::fs::write(scene.path("agents.toml"), text).unwrap();
+    for arguments in [
+        &["check", "--agents", "agents.toml"][..],
+        &["--agents", "agents.toml"],
+    ] {
+        let output = scene.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let told = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for part in [
+            "agents.toml:3:1",
+            "agents.worker.heartbeat_timout",
+            "did you mean `heartbeat_timeout`?",
+            "agents.toml:4:11",
+            "agents.worker.restart",
+            "found \"alway\"",
+            "expected: ",
+            "2 problems",
+        ] {
+            assert!(
+                told.contains(part),
+                "{arguments:?} does not tell {part}: {told}"
+            );
+        }
+    }
+    assert!(
+        !scene.database().path().exists(),
+        "nothing starts on an invalid file"
+    );
+}
+
+#[test]
+fn a_missing_file_says_how_to_name_another() {
+    let scene = Scene::new(&AgentsFile::new());
+    let output = scene.run(&["--agents", "elsewhere.toml"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        told.contains("elsewhere.toml") && told.contains("--agents"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_circle_of_dependencies_is_refused_and_shown() {
+    let agents = AgentsFile::new()
+        .puppet("first", "depends_on = [\"second\"]\n", &["live=20ms"])
+        .puppet("second", "depends_on = [\"first\"]\n", &["live=20ms"]);
+    let scene = Scene::new(&agents);
+    let output = scene.run(&["check"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(told.contains("first") && told.contains("second"), "{told}");
+}
+
+#[test]
+fn schema_prints_the_sql() {
+    let scene = Scene::new(&AgentsFile::new());
+    let output = scene.run(&["schema"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let sql = String::from_utf8(output.stdout).unwrap();
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    connection.execute_batch(&sql).unwrap();
+    let tables: i64 = connection
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'invocations'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(tables, 1);
+}
