@@ -1,0 +1,257 @@
+//! Live streams: after each change the parts that differ from what this browser has, as server-sent events.
+//! Nothing is replayed: the first event of a connection is the whole, and the latest view wins for a slow one.
+//!
+//! Events: `patch` (`{"parts": [[id, html]], "lists": [[id, [ids]]]}`), `log` (`{"reset", "lines", "older", "excuse"}`) and
+//! `tick`, the server's time every five seconds.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::app::App;
+use crate::log_tail::Position;
+use crate::observer::{Looking, now_ms};
+use crate::pages::log::{LINES, Log, ShownLine, excuse, shown};
+use crate::parts::Sent;
+use crate::problem::Problem;
+use crate::query::{FleetQuery, Params};
+use crate::questions::{self, Part};
+use crate::router::Id;
+use crate::screen::Screen;
+use crate::words;
+
+/// Browsers connect again after this time.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Comments that keep proxies from closing a quiet connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The browser calls the connection stale when it misses some of these.
+const TICK: Duration = Duration::from_secs(5);
+
+/// Log files are looked at this often: one `stat`.
+const LOG_EVERY: Duration = Duration::from_millis(500);
+
+/// Pages that ask the store are renewed no more often than this.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// `GET /events/fleet`
+pub async fn fleet(State(app): State<App>, params: Params) -> Result<Response, Problem> {
+    open(app, Screen::Fleet(FleetQuery::read(&params)?)).await
+}
+
+/// `GET /events/agents/{id}`
+pub async fn agent(State(app): State<App>, Id(id): Id) -> Result<Response, Problem> {
+    open(app, Screen::Agent(id)).await
+}
+
+/// `GET /events/alerts`
+pub async fn alerts(State(app): State<App>) -> Result<Response, Problem> {
+    open(app, Screen::Alerts).await
+}
+
+/// `GET /events/events`
+pub async fn events(State(app): State<App>, params: Params) -> Result<Response, Problem> {
+    open(app, Screen::events(&params)?).await
+}
+
+/// `GET /events/system`
+pub async fn system(State(app): State<App>) -> Result<Response, Problem> {
+    open(app, Screen::System).await
+}
+
+async fn open(app: App, screen: Screen) -> Result<Response, Problem> {
+    let Ok(permit) = Semaphore::try_acquire_owned(Arc::clone(&app.streams)) else {
+        return Err(Problem::unavailable(
+            "too many live pages",
+            "The dashboard serves no more streams at once. Close some tabs; this page tries again by itself.",
+        ));
+    };
+    let looking = app.observer.look(screen.range()).await;
+    if let Screen::Agent(id) = screen
+        && looking.views.borrow().seen.is_ok()
+    {
+        // An unknown id is an answer, not an empty stream.
+        questions::instance(&app, id).await?;
+    }
+    // One event waits for the connection; while it does, newer views replace each other.
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let live = Live {
+        app,
+        screen,
+        sender,
+        log: None,
+    };
+    tokio::spawn(live.run(looking, permit));
+    let stream = Sse::new(ReceiverStream::new(receiver));
+    Ok(stream
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response())
+}
+
+/// Nobody listens any more, or the program ends.
+struct Over;
+
+struct Live {
+    app: App,
+    screen: Screen,
+    sender: Sender<Result<Event, Infallible>>,
+    log: Option<Follow>,
+}
+
+/// The log file that is followed, and how far it was sent.
+struct Follow {
+    path: PathBuf,
+    at: Option<Position>,
+    excuse: Option<String>,
+}
+
+#[derive(serde::Serialize)]
+struct LogEvent {
+    reset: bool,
+    lines: Vec<ShownLine>,
+    older: Option<String>,
+    excuse: Option<String>,
+}
+
+impl Live {
+    async fn run(mut self, mut looking: Looking, _permit: OwnedSemaphorePermit) {
+        let mut ending = self.app.ending.clone();
+        let closed = self.sender.clone();
+        tokio::select! {
+            _ = ending.wait_for(|is_ending| *is_ending) => {}
+            () = closed.closed() => {}
+            _ = self.send_changes(&mut looking) => {}
+        }
+    }
+
+    async fn send_changes(&mut self, looking: &mut Looking) -> Result<(), Over> {
+        let mut sent = Sent::default();
+        let mut tick = interval(TICK);
+        let mut log = interval(LOG_EVERY);
+        for timer in [&mut tick, &mut log] {
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        self.send(
+            Event::default()
+                .comment("the whole comes first")
+                .retry(RETRY),
+        )
+        .await?;
+        loop {
+            let not_before = Instant::now() + self.spacing();
+            let view = Arc::clone(&looking.views.borrow_and_update());
+            // A question that fails now is asked again with the next view; the banner says what is the matter.
+            if let Ok(parts) = self.screen.parts(&self.app, &view).await {
+                let patch = sent.difference(&parts);
+                if !patch.is_empty() {
+                    self.send_json("patch", &patch).await?;
+                }
+            }
+            loop {
+                tokio::select! {
+                    changed = looking.views.changed() => {
+                        changed.map_err(|_| Over)?;
+                        break;
+                    }
+                    _ = tick.tick() => self.send(Event::default().event("tick").data(words::iso(now_ms()))).await?,
+                    _ = log.tick(), if matches!(self.screen, Screen::Agent(_)) => self.send_log().await?,
+                }
+            }
+            sleep_until(not_before).await;
+        }
+    }
+
+    fn spacing(&self) -> Duration {
+        match self.screen {
+            Screen::Fleet(_) => Duration::ZERO,
+            _ => ASK_EVERY,
+        }
+    }
+
+    async fn send_log(&mut self) -> Result<(), Over> {
+        let Screen::Agent(id) = self.screen else {
+            return Ok(());
+        };
+        if self.log.is_none() {
+            let Ok((instance, _)) = questions::instance(&self.app, id).await else {
+                return Ok(());
+            };
+            let Some(path) = instance.log_path else {
+                return Ok(());
+            };
+            self.log = Some(Follow {
+                path: path.into(),
+                at: None,
+                excuse: None,
+            });
+        }
+        let Some(follow) = &mut self.log else {
+            return Ok(());
+        };
+        if let Some(at) = follow.at
+            && let Ok(Some(piece)) = questions::log_since(&follow.path, at).await
+        {
+            follow.at = Some(piece.end);
+            if piece.lines.is_empty() {
+                return Ok(());
+            }
+            let lines = piece.lines.iter().map(shown).collect();
+            let event = LogEvent {
+                reset: false,
+                lines,
+                older: None,
+                excuse: None,
+            };
+            return self.send_json("log", &event).await;
+        }
+        let path = follow.path.display().to_string();
+        let log = questions::log(Some(path), Part::Tail(LINES)).await;
+        let excuse = excuse(&log);
+        let piece = match log {
+            Log::Read(piece) => Some(piece),
+            Log::None | Log::Failed(_) => None,
+        };
+        // The same trouble is told once.
+        if piece.is_none() && excuse == follow.excuse {
+            return Ok(());
+        }
+        follow.excuse.clone_from(&excuse);
+        follow.at = piece.as_ref().map(|piece| piece.end);
+        let event = LogEvent {
+            reset: true,
+            older: piece
+                .as_ref()
+                .and_then(|piece| piece.older)
+                .map(|at| at.to_string()),
+            lines: piece
+                .iter()
+                .flat_map(|piece| &piece.lines)
+                .map(shown)
+                .collect(),
+            excuse,
+        };
+        self.send_json("log", &event).await
+    }
+
+    async fn send_json(&self, name: &str, data: &impl serde::Serialize) -> Result<(), Over> {
+        let event = Event::default()
+            .event(name)
+            .json_data(data)
+            .map_err(|_| Over)?;
+        self.send(event).await
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Over> {
+        self.sender.send(Ok(event)).await.map_err(|_| Over)
+    }
+}
