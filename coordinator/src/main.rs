@@ -1,2 +1,5 @@
-//! Under construction.
-fn main() {}
+//! The binary `coordinator`: everything is in the library of the same name.
+
+fn main() -> std::process::ExitCode {
+    coordinator::start()
+}

@@ -9,7 +9,7 @@ use crate::{Policy, Surrender};
 /// What earlier failures have used up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Budget {
-    /// Failures since the last healthy time.
+    /// Short-lived invocations in a row: those that failed since the last one that was stable.
     failures: u32,
     /// Times of the restarts that may still lie in the window, oldest first; never more than `restarts_max`.
     restarts: VecDeque<Instant>,
@@ -42,7 +42,9 @@ impl Budget {
             self.is_on_probation = false;
         }
         let delay = backoff(self.failures, random, policy);
-        self.failures = self.failures.saturating_add(1);
+        if !was_stable {
+            self.failures = self.failures.saturating_add(1);
+        }
         let stable_after = policy.stable_after;
         if self.is_on_probation {
             return Err(Surrender::RetryFailed { stable_after });

@@ -182,15 +182,15 @@ impl Lifecycle {
     fn become_ready(&mut self, now: Instant, policy: &Policy) -> Option<Effect> {
         if let Phase::Starting { ready_by, .. } = self.phase {
             // Ready without a heartbeat: the first one is awaited from the end of the ready timeout on.
-            self.run(now, ready_by.max(now), policy);
+            self.run(now, now, ready_by.max(now), policy);
         }
         None
     }
 
     fn note_heartbeat(&mut self, now: Instant, policy: &Policy) -> Option<Effect> {
         match self.phase {
-            Phase::Starting { .. } => self.run(now, now, policy),
-            Phase::Running { ready_at, .. } => self.run(ready_at, now, policy),
+            Phase::Starting { .. } => self.run(now, now, now, policy),
+            Phase::Running { ready_at, .. } => self.run(ready_at, now, now, policy),
             Phase::Stopped
             | Phase::Waiting { .. }
             | Phase::Spawning
@@ -204,8 +204,8 @@ impl Lifecycle {
         None
     }
 
-    fn run(&mut self, ready_at: Instant, last_sign: Instant, policy: &Policy) {
-        let silent_at = policy.heartbeat_timeout.map(|timeout| last_sign + timeout);
+    fn run(&mut self, ready_at: Instant, last_sign: Instant, from: Instant, policy: &Policy) {
+        let silent_at = policy.heartbeat_timeout.map(|timeout| from + timeout);
         self.phase = Phase::Running {
             ready_at,
             last_sign,
@@ -225,7 +225,7 @@ impl Lifecycle {
         match self.phase {
             Phase::Starting { since, .. } => match policy.readiness {
                 Readiness::Lives { .. } => {
-                    self.run(now, now, policy);
+                    self.run(now, now, now, policy);
                     None
                 }
                 Readiness::Says { within } => {
@@ -245,18 +245,22 @@ impl Lifecycle {
                 last_sign,
                 ..
             } => {
-                let within = policy.heartbeat_timeout?;
                 let quiet_since = last_sign.max(awake_since);
-                if now < quiet_since + within {
-                    self.phase = Phase::Running {
-                        ready_at,
-                        last_sign,
-                        silent_at: Some(quiet_since + within),
-                    };
-                    return None;
+                match policy.heartbeat_timeout {
+                    Some(within) if now >= quiet_since + within => {
+                        let healthy = last_sign.saturating_duration_since(ready_at);
+                        self.find_hung(Hang::Silent { within }, healthy, now, policy)
+                    }
+                    // It slept, or the policy has changed since.
+                    timeout => {
+                        self.phase = Phase::Running {
+                            ready_at,
+                            last_sign,
+                            silent_at: timeout.map(|within| quiet_since + within),
+                        };
+                        None
+                    }
                 }
-                let healthy = last_sign.saturating_duration_since(ready_at);
-                self.find_hung(Hang::Silent { within }, healthy, now, policy)
             }
             Phase::Unhealthy { hang, healthy, .. } => {
                 self.phase = Phase::Unhealthy {

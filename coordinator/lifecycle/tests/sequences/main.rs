@@ -1,0 +1,68 @@
+//! Random sequences of events against the machine: each invariant is a function named as a sentence, in `invariants`.
+//! A failing sequence is printed, shrunk, and kept in `regressions.txt`, from which the next run replays it first.
+//!
+//! - `input`: random policies, acts and events.
+//! - `world`: a caller that keeps the contract (an answer to each spawn, time only forward), and what it saw.
+//! - `invariants`: what must hold of everything that it saw.
+//! - `any_order`: callers that keep no contract at all.
+
+mod any_order;
+mod input;
+mod invariants;
+mod world;
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+use input::{acts, policy};
+use invariants::*;
+use world::{History, live_through};
+
+fn config() -> ProptestConfig {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/sequences/regressions.txt"
+    );
+    ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))),
+        ..ProptestConfig::with_cases(2_000)
+    }
+}
+
+/// One test for each invariant, so that a broken one is named by the test that fails.
+macro_rules! hold_in_every_sequence {
+    ($($name:ident),+ $(,)?) => {
+        mod every_sequence {
+            use super::*;
+            proptest! {
+                #![proptest_config(config())]
+                $(
+                    #[test]
+                    fn $name(policy in policy(), acts in acts()) {
+                        let history: History = live_through(&policy, &acts);
+                        super::$name(&history)?;
+                    }
+                )+
+            }
+        }
+    };
+}
+
+hold_in_every_sequence! {
+    a_deadline_that_came_is_settled,
+    a_goal_of_down_leaves_nothing_but_an_ending,
+    backoff_is_never_above_its_cap,
+    delays_and_attempts_count_failures_in_a_row,
+    every_phase_that_waits_for_time_has_a_deadline,
+    fatal_of_an_essential_agent_gives_up_and_never_retries,
+    never_acts_before_the_deadline,
+    never_judges_silence_that_it_slept_through,
+    never_more_restarts_in_any_window_than_allowed,
+    never_more_short_lived_in_a_row_than_allowed,
+    never_signals_nobody,
+    never_spawns_while_the_goal_is_down,
+    never_two_processes_at_once,
+    stop_is_followed_by_kill_in_time,
+    stop_then_gone_always_ends_down,
+    what_finished_is_started_by_hand_only,
+}

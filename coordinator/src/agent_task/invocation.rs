@@ -1,0 +1,94 @@
+//! One living process and its three streams. It decides nothing and stores nothing.
+
+use std::io;
+use std::time::Instant;
+
+use shared_state::TimeMs;
+use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
+
+use crate::agent_log::AgentLog;
+use crate::intake::{Heard, Intake};
+use crate::outbox::Outbox;
+use crate::process::{Child, Ended};
+use crate::shared::Shared;
+
+/// What is read after the end of a process at most. Its own last words are in the pipe, which holds 64 KiB, or up to
+/// 1 MiB where it asked for more; beyond that it is a grandchild that keeps writing.
+const LAST_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// One invocation, from start to end.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    pub(super) id: i64,
+    pub(super) child: Child,
+    pub(super) ended: oneshot::Receiver<Ended>,
+    pub(super) outbox: Outbox,
+    pub(super) stdout: Option<pipe::Receiver>,
+    pub(super) stderr: Option<pipe::Receiver>,
+    pub(super) intake: Intake,
+    pub(super) started: Instant,
+    pub(super) started_ms: TimeMs,
+}
+
+/// Which of the two streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Out {
+    Stdout,
+    Stderr,
+}
+
+impl Invocation {
+    /// Reads once what is there, and how many bytes that was. `None`: nothing, or the stream has ended, which is no end
+    /// of the process.
+    pub(super) fn read(
+        &mut self,
+        out: Out,
+        shared: &Shared,
+        log: &mut AgentLog,
+    ) -> Option<(usize, Heard)> {
+        let stream = match out {
+            Out::Stdout => &mut self.stdout,
+            Out::Stderr => &mut self.stderr,
+        };
+        let mut buffer = shared.buffer.borrow_mut();
+        match stream.as_ref()?.try_read(&mut buffer) {
+            Ok(0) => {
+                *stream = None;
+                None
+            }
+            Ok(count) => {
+                let heard = match out {
+                    Out::Stdout => self.intake.take_stdout(&buffer[..count], log),
+                    Out::Stderr => self.intake.take_stderr(&buffer[..count], log),
+                };
+                Some((count, heard))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => {
+                tracing::error!(
+                    "failed to read the output of process {}: {error}",
+                    self.child.pid()
+                );
+                *stream = None;
+                None
+            }
+        }
+    }
+
+    /// The process has ended: reads what it left in the pipes, without waiting for whoever else may hold them.
+    pub(super) fn read_last(&mut self, shared: &Shared, log: &mut AgentLog) -> Vec<Heard> {
+        let mut all = Vec::new();
+        let size = shared.buffer.borrow().len();
+        for out in [Out::Stdout, Out::Stderr] {
+            for _ in 0..LAST_BYTES_MAX / size {
+                match self.read(out, shared, log) {
+                    Some((_, heard)) => all.push(heard),
+                    None => break,
+                }
+            }
+        }
+        all.push(self.intake.finish(log));
+        all
+    }
+}

@@ -1,0 +1,121 @@
+//! The task that owns one instance: it alone starts, signals and hears its process.
+//! It decides nothing: the lifecycle does. `next` only names what happened, `handle` acts on it.
+
+mod act;
+mod invocation;
+mod next;
+mod record;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use lifecycle::{Cause, Lifecycle};
+use shared_state::{Dropped, Fact, WriteError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Sleep;
+
+use crate::agent_log::AgentLog;
+use crate::instance::Instance;
+use crate::shared::Shared;
+use invocation::Invocation;
+
+/// Commands are rare, and the supervisor waits for room.
+pub(crate) const COMMANDS_MAX: usize = 16;
+/// Batches of records on their way to the disk; more, and the agent's stdout is not read for a while.
+const COMMITS_MAX: usize = 16;
+
+/// What the supervisor wants of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// It should run.
+    Start,
+    /// It should not run.
+    Stop,
+    /// It should not run, without grace.
+    Kill,
+    /// What it depends on is ready, or not: then what it waits for.
+    Dependencies { ready: bool, waits_for: String },
+}
+
+/// The owner of one instance.
+pub(crate) struct AgentTask {
+    instance: Rc<Instance>,
+    shared: Rc<Shared>,
+    commands: mpsc::Receiver<Command>,
+    lifecycle: Lifecycle,
+    log: AgentLog,
+    invocation: Option<Invocation>,
+    /// Facts that wait for `sending`.
+    backlog: VecDeque<Fact>,
+    sending: Option<Sending>,
+    commits: JoinSet<Committed>,
+    alarm: Alarm,
+    /// The last read filled the whole buffer: others get their turn before the next.
+    has_flooded: bool,
+    /// A start that failed, not yet told to the lifecycle.
+    failed_start: Option<Cause>,
+    restarts: u64,
+    last_invocation_id: Option<i64>,
+    last_exit: Option<String>,
+    spawn_error: Option<String>,
+    waits_for: String,
+    published: record::Published,
+}
+
+/// One fact on its way into the writer's queue.
+type Sending = Pin<Box<dyn Future<Output = Result<(), Dropped>>>>;
+
+/// The one timer of a task.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: Option<std::time::Instant>,
+}
+
+/// The answer of the disk to a batch of records.
+struct Committed {
+    invocation_id: i64,
+    id: u64,
+    cursor: Option<agent_protocol::Cursor>,
+    result: Result<(), WriteError>,
+}
+
+impl AgentTask {
+    pub(crate) fn new(
+        instance: Rc<Instance>,
+        shared: Rc<Shared>,
+        log: AgentLog,
+        commands: mpsc::Receiver<Command>,
+    ) -> Self {
+        let waits_for = instance.config.depends_on.join(", ");
+        Self {
+            lifecycle: Lifecycle::new(instance.config.depends_on.is_empty()),
+            restarts: instance.restarts_before,
+            instance,
+            shared,
+            commands,
+            log,
+            invocation: None,
+            backlog: VecDeque::new(),
+            sending: None,
+            commits: JoinSet::new(),
+            alarm: Alarm::default(),
+            has_flooded: false,
+            failed_start: None,
+            last_invocation_id: None,
+            last_exit: None,
+            spawn_error: None,
+            waits_for,
+            published: record::Published::default(),
+        }
+    }
+
+    /// Runs until the supervisor lets go of it and everything that it has heard is on its way.
+    pub(crate) async fn run(mut self) {
+        while let Some(happened) = self.next().await {
+            self.handle(happened);
+        }
+    }
+}

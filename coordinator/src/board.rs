@@ -1,0 +1,92 @@
+//! What is true of every instance now: written by the instances' tasks, read by the supervisor and by `status`.
+//! It decides nothing and stores nothing on disk.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::time::Instant;
+
+use shared_state::{InstanceState, TimeMs};
+use tokio::sync::Notify;
+
+/// All instances in the order of start. Everything happens on one thread.
+#[derive(Debug)]
+pub(crate) struct Board {
+    views: RefCell<Vec<View>>,
+    changed: Notify,
+    heartbeats: Cell<u64>,
+    given_up: RefCell<Option<String>>,
+}
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) name: String,
+    pub(crate) agent: String,
+    pub(crate) protocol: &'static str,
+    pub(crate) state: InstanceState,
+    pub(crate) goal_up: bool,
+    pub(crate) reason: String,
+    pub(crate) pid: Option<i32>,
+    pub(crate) started: Option<Instant>,
+    pub(crate) invocation_id: Option<i64>,
+    pub(crate) restarts: u64,
+    pub(crate) last_exit: Option<String>,
+    pub(crate) next_attempt_ms: Option<TimeMs>,
+    pub(crate) heartbeat: Option<Heartbeat>,
+}
+
+/// The newest heartbeat of the living invocation, or of the last one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Heartbeat {
+    pub(crate) at: Instant,
+    /// 0 ok, 1 degraded, 2 error.
+    pub(crate) status: u8,
+    pub(crate) message: String,
+}
+
+impl Board {
+    pub(crate) fn new(views: Vec<View>) -> Self {
+        Self {
+            views: RefCell::new(views),
+            changed: Notify::new(),
+            heartbeats: Cell::new(0),
+            given_up: RefCell::new(None),
+        }
+    }
+
+    /// All instances, for as long as nothing is awaited.
+    pub(crate) fn views(&self) -> Ref<'_, Vec<View>> {
+        self.views.borrow()
+    }
+
+    /// Changes one instance and wakes the supervisor.
+    pub(crate) fn change(&self, index: usize, change: impl FnOnce(&mut View)) {
+        change(&mut self.views.borrow_mut()[index]);
+        self.changed.notify_one();
+    }
+
+    /// Notes heartbeats; that wakes nobody.
+    pub(crate) fn note_heartbeats(&self, index: usize, count: u64, newest: Heartbeat) {
+        self.heartbeats.set(self.heartbeats.get() + count);
+        self.views.borrow_mut()[index].heartbeat = Some(newest);
+    }
+
+    /// Heartbeats since the last call.
+    pub(crate) fn take_heartbeats(&self) -> u64 {
+        self.heartbeats.take()
+    }
+
+    /// An essential agent cannot be kept alive.
+    pub(crate) fn give_up(&self, why: String) {
+        self.given_up.borrow_mut().get_or_insert(why);
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn given_up(&self) -> Option<String> {
+        self.given_up.borrow().clone()
+    }
+
+    /// Resolves after the next change, or at once if there was one since the last call. For one waiter.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}

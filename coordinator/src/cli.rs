@@ -1,0 +1,118 @@
+//! The command line. It runs nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use coordinator_config::{LogFormat, Overrides};
+
+const AFTER_HELP: &str = "\
+Without a command it runs in the foreground until TERM or INT (Ctrl-C).
+
+Each path comes from its flag, else its environment variable, else `.env` in the working directory, else agents.toml, else
+its default: shared_state.db in the working directory, coordinator.sock and logs beside the database.
+
+Exit codes: 0 stopped in order; 1 internal error; 2 bad arguments or a problem in agents.toml; 3 another coordinator runs on \
+this database; 4 an essential agent became FATAL; 5 the database cannot be used. Of status: 0 all running, 3 not all \
+running, 4 no coordinator answers or no such agent.";
+
+/// Keeps background agents alive, reads what they say and stores it in one SQLite file.
+#[derive(Debug, Parser)]
+#[command(name = "coordinator", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) paths: Paths,
+    /// The look of the log on stderr [default: text on a terminal, JSON lines otherwise]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<Format>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Where things are; the same for every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Paths {
+    /// Which agents run, and how
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "COORDINATOR_AGENTS",
+        default_value = "agents.toml",
+        hide_env_values = true
+    )]
+    pub(crate) agents: PathBuf,
+    /// The database
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SHARED_STATE_SQLITE",
+        hide_env_values = true
+    )]
+    database: Option<PathBuf>,
+    /// The control socket
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "COORDINATOR_SOCKET",
+        hide_env_values = true
+    )]
+    socket: Option<PathBuf>,
+    /// The folder of the log files
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        env = "AGENT_LOG_DIR",
+        hide_env_values = true
+    )]
+    log_dir: Option<PathBuf>,
+}
+
+impl Paths {
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            database: self.database.clone(),
+            socket: self.socket.clone(),
+            log_dir: self.log_dir.clone(),
+        }
+    }
+}
+
+/// The look of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text on a terminal, JSON lines otherwise
+    Auto,
+    /// Text
+    Text,
+    /// JSON lines
+    Json,
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Auto => Self::Auto,
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show every agent of the running coordinator
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Only these agents or instances
+        names: Vec<String>,
+    },
+    /// Tell every problem in agents.toml; start nothing
+    Check,
+    /// Print the JSON schema of agents.toml for editors
+    Schema,
+}

@@ -1,0 +1,92 @@
+//! The Unix socket: one JSON line asks, one JSON line answers. `server` runs beside the agents, `client` in another process.
+
+mod client;
+mod server;
+mod table;
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use shared_state::{InstanceState, TimeMs};
+
+use crate::board::View;
+
+pub(crate) use client::show_status;
+pub(crate) use server::{Listener, listen};
+
+/// A question longer than this is none.
+const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// How long a client may take for a question, and for taking its answer.
+const CLIENT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+enum Request {
+    /// What is true of these agents or instances; of all if there are none.
+    Status { names: Vec<String> },
+}
+
+/// What it gets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Response {
+    Agents(Vec<AgentStatus>),
+    /// There is no agent and no instance of this name.
+    NoSuchAgent(String),
+    /// The question was not understood.
+    Misunderstood(String),
+}
+
+/// One instance, as `coordinator status --json` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct AgentStatus {
+    /// The instance's name.
+    name: String,
+    agent: String,
+    protocol: String,
+    state: InstanceState,
+    goal: String,
+    reason: String,
+    pid: Option<i32>,
+    invocation_id: Option<i64>,
+    uptime_ms: Option<u64>,
+    restarts: u64,
+    last_exit: Option<String>,
+    next_attempt_ms: Option<TimeMs>,
+    heartbeat_age_ms: Option<u64>,
+    /// What the agent says of itself: ok, degraded or error.
+    status: Option<String>,
+    message: Option<String>,
+}
+
+impl AgentStatus {
+    fn of(view: &View, now: Instant) -> Self {
+        let since_ms = |then: Instant| {
+            u64::try_from(now.saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX)
+        };
+        let status = |number: u8| match number {
+            0 => "ok",
+            1 => "degraded",
+            _ => "error",
+        };
+        let beat = view.heartbeat.as_ref();
+        Self {
+            name: view.name.clone(),
+            agent: view.agent.clone(),
+            protocol: view.protocol.into(),
+            state: view.state,
+            goal: if view.goal_up { "up" } else { "down" }.into(),
+            reason: view.reason.clone(),
+            pid: view.pid,
+            invocation_id: view.invocation_id,
+            uptime_ms: view.started.map(since_ms),
+            restarts: view.restarts,
+            last_exit: view.last_exit.clone(),
+            next_attempt_ms: view.next_attempt_ms,
+            heartbeat_age_ms: beat.map(|beat| since_ms(beat.at)),
+            status: beat.map(|beat| status(beat.status).into()),
+            message: beat.map(|beat| beat.message.clone()),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Answers clients of the socket, each in a task of its own with a time limit. It changes nothing.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::unistd::geteuid;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use super::{AgentStatus, CLIENT_LIMIT, REQUEST_BYTES_MAX, Request, Response};
+use crate::shared::Shared;
+
+/// Clients at once; further ones wait in the socket's own queue.
+const CLIENTS_MAX: usize = 32;
+/// Rest after a failed accept: descriptors may have run out, and trying at once would only burn time.
+const ACCEPT_REST: Duration = Duration::from_millis(200);
+
+/// The bound socket; its file goes when this does.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// Why the socket was not made. Reads after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    /// Something else is there.
+    #[error(
+        "make the socket {0}: a file that is no socket is in its place; name another one with --socket"
+    )]
+    Occupied(PathBuf),
+    /// The system refused.
+    #[error(
+        "make the socket {path}: use a short path in a folder that this user may write (--socket)"
+    )]
+    Bind {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Makes the socket, for its owner only. A left-over of a dead coordinator is replaced: the lock says that it is dead.
+pub(crate) fn listen(path: &Path) -> Result<Listener, ListenError> {
+    let in_bind = |source| ListenError::Bind {
+        path: path.to_owned(),
+        source,
+    };
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => {
+            std::fs::remove_file(path).map_err(in_bind)?
+        }
+        Ok(_) => return Err(ListenError::Occupied(path.to_owned())),
+        Err(_) => {}
+    }
+    // Born with the right mode: between bind and chmod others could connect.
+    let umask = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
+    let bound = UnixListener::bind(path);
+    nix::sys::stat::umask(umask);
+    let listener = bound.map_err(in_bind)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(in_bind)?;
+    Ok(Listener {
+        listener,
+        path: path.to_owned(),
+    })
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path); // the next start would replace it
+    }
+}
+
+impl Listener {
+    /// Answers clients for ever.
+    pub(crate) async fn serve(&self, shared: Rc<Shared>) {
+        let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let shared = Rc::clone(&shared);
+                    tokio::task::spawn_local(async move {
+                        // A client that is slow or gone is its own problem.
+                        let _ = tokio::time::timeout(CLIENT_LIMIT, answer(stream, &shared)).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!("failed to accept a client of the control socket: {error}");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, shared: &Shared) -> io::Result<()> {
+    let uid = stream.peer_cred()?.uid();
+    if uid != 0 && uid != geteuid().as_raw() {
+        tracing::warn!(
+            uid,
+            "a client of the control socket was refused: it belongs to another user"
+        );
+        return Ok(());
+    }
+    let mut line = Vec::new();
+    let limit = u64::try_from(REQUEST_BYTES_MAX).unwrap_or(u64::MAX);
+    BufReader::new((&mut stream).take(limit))
+        .read_until(b'\n', &mut line)
+        .await?;
+    let response = match serde_json::from_slice(&line) {
+        Ok(request) => respond(&request, shared),
+        Err(error) => Response::Misunderstood(error.to_string()),
+    };
+    let mut text = serde_json::to_vec(&response)?;
+    text.push(b'\n');
+    stream.write_all(&text).await?;
+    stream.shutdown().await
+}
+
+fn respond(request: &Request, shared: &Shared) -> Response {
+    let Request::Status { names } = request;
+    let (views, now) = (shared.board.views(), Instant::now());
+    let unknown = names.iter().find(|name| {
+        views
+            .iter()
+            .all(|view| view.name != **name && view.agent != **name)
+    });
+    if let Some(name) = unknown {
+        return Response::NoSuchAgent(name.clone());
+    }
+    let is_meant = |name: &String, agent: &String| {
+        names.is_empty() || names.contains(name) || names.contains(agent)
+    };
+    let chosen = views
+        .iter()
+        .filter(|view| is_meant(&view.name, &view.agent))
+        .map(|view| AgentStatus::of(view, now));
+    Response::Agents(chosen.collect())
+}

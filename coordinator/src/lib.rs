@@ -1,0 +1,39 @@
+//! Starts each agent as its own process, keeps it alive, reads what it says, and is the only writer of the database.
+//! What happens to an instance is decided in `lifecycle`; how rows are stored, in `shared-state`.
+//!
+//! # Layout, in the direction of the data
+//!
+//! - `cli`, `run`: the command line, and what is put together for it. `exit`: exit codes. `logging`: the coordinator's own log.
+//! - `lock`, `survivors`: one coordinator for each database; what a dead one left is ended.
+//! - `registration`, `instance`, `policy`: an agent as it was configured and as the database knows it.
+//! - `supervisor`: starts one task for each instance, passes on dependencies and signals, stops them in order.
+//! - `agent_task`: the owner of one instance. `process`: starting, signalling and reaping.
+//! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
+//! - `board`, `words`: what is true now, and how it is said. `shared`: what all tasks use.
+//! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`: small readings.
+
+mod agent_log;
+mod agent_task;
+mod board;
+mod cli;
+mod clock;
+mod control;
+mod exit;
+mod instance;
+mod intake;
+mod lock;
+mod logging;
+mod outbox;
+mod policy;
+mod proc_stat;
+mod process;
+mod registration;
+mod run;
+mod shared;
+mod supervisor;
+mod survivors;
+mod systemd;
+mod words;
+
+use exit::Exit;
+pub use run::start;

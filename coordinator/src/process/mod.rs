@@ -1,0 +1,189 @@
+//! Starts a program as a child of its own process group with its three streams, and finds how children end.
+//! It does not read the streams and does not know what an agent is.
+
+mod children;
+mod program;
+mod vfork;
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+
+use nix::errno::Errno;
+use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
+
+pub(crate) use children::{Child, Children, Ended};
+use vfork::{Failed, Prepared, Step, Streams, Vfork};
+
+/// What to start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program<'a> {
+    /// Program and arguments, never empty.
+    pub(crate) command: &'a [String],
+    /// The working directory.
+    pub(crate) directory: &'a Path,
+    /// Its whole environment.
+    pub(crate) environment: &'a BTreeMap<OsString, OsString>,
+    /// Whether it gets a pipe as stdin; `/dev/null` otherwise.
+    pub(crate) has_stdin: bool,
+}
+
+/// A started program.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) child: Child,
+    pub(crate) ended: oneshot::Receiver<Ended>,
+    pub(crate) stdin: Option<pipe::Sender>,
+    pub(crate) stdout: pipe::Receiver,
+    pub(crate) stderr: pipe::Receiver,
+}
+
+/// Why a program was not started, and the error number for the record.
+#[derive(Debug)]
+pub(crate) struct SpawnError {
+    doing: String,
+    /// The error number of the call that failed.
+    pub(crate) errno: Errno,
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.errno.desc())
+    }
+}
+
+impl std::error::Error for SpawnError {}
+
+/// Starts programs, on the main thread only: see [`Vfork::spawn`].
+#[derive(Debug)]
+pub(crate) struct Spawner {
+    vfork: Vfork,
+    children: Rc<Children>,
+    null: File,
+}
+
+impl Spawner {
+    /// `file_limit` is the limit of open files that programs get.
+    pub(crate) fn new(
+        children: Rc<Children>,
+        file_limit: Option<libc::rlimit>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            vfork: Vfork::new(file_limit),
+            children,
+            null: File::open("/dev/null")?,
+        })
+    }
+
+    /// Starts it. Where that fails, nothing is left: no process, no descriptor.
+    pub(crate) fn start(&mut self, program: Program<'_>) -> Result<Started, SpawnError> {
+        let prepared = prepare(program)?;
+        let in_pipes = |error: io::Error| SpawnError {
+            doing: "could not make its pipes".into(),
+            errno: errno_of(&error),
+        };
+        let stdin = program
+            .has_stdin
+            .then(new_pipe)
+            .transpose()
+            .map_err(in_pipes)?;
+        let stdout = new_pipe().map_err(in_pipes)?;
+        let stderr = new_pipe().map_err(in_pipes)?;
+        // Ours become non-blocking and known to the runtime before the child exists: then nothing can fail after it.
+        let (theirs_in, ours_in) = stdin.map(|pipe| (pipe.read, pipe.write)).unzip();
+        let ours_in = ours_in
+            .map(pipe::Sender::from_owned_fd)
+            .transpose()
+            .map_err(in_pipes)?;
+        let ours_out = pipe::Receiver::from_owned_fd(stdout.read).map_err(in_pipes)?;
+        let ours_err = pipe::Receiver::from_owned_fd(stderr.read).map_err(in_pipes)?;
+        let streams = Streams {
+            stdin: theirs_in.as_ref().map_or(self.null.as_fd(), AsFd::as_fd),
+            stdout: stdout.write.as_fd(),
+            stderr: stderr.write.as_fd(),
+        };
+        let pid = self
+            .vfork
+            .spawn(&prepared, streams)
+            .map_err(|failed| describe(failed, program, &prepared))?;
+        let (child, ended) = self.children.adopt(pid);
+        Ok(Started {
+            child,
+            ended,
+            stdin: ours_in,
+            stdout: ours_out,
+            stderr: ours_err,
+        })
+    }
+}
+
+struct Pipe {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+fn new_pipe() -> io::Result<Pipe> {
+    let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    Ok(Pipe { read, write })
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+fn prepare(program: Program<'_>) -> Result<Prepared, SpawnError> {
+    let name = &program.command[0];
+    let path = program.environment.get(std::ffi::OsStr::new("PATH"));
+    let file =
+        program::find(name, program.directory, path.map(OsString::as_os_str)).map_err(|errno| {
+            SpawnError {
+                doing: format!("could not find {name:?} beside the coordinator or in PATH"),
+                errno,
+            }
+        })?;
+    let text = |bytes: &[u8]| {
+        CString::new(bytes).map_err(|_| SpawnError {
+            doing: "could not pass its arguments or environment: they have a NUL byte".into(),
+            errno: Errno::EINVAL,
+        })
+    };
+    let mut environment = Vec::with_capacity(program.environment.len());
+    for (name, value) in program.environment {
+        environment.push(text(&[name.as_bytes(), b"=", value.as_bytes()].concat())?);
+    }
+    Ok(Prepared {
+        program: text(file.as_os_str().as_bytes())?,
+        arguments: program
+            .command
+            .iter()
+            .map(|word| text(word.as_bytes()))
+            .collect::<Result<_, _>>()?,
+        environment,
+        directory: text(program.directory.as_os_str().as_bytes())?,
+    })
+}
+
+fn describe(failed: Failed, program: Program<'_>, prepared: &Prepared) -> SpawnError {
+    let doing = match failed.step {
+        Step::Clone => "could not make a process".to_owned(),
+        Step::Group => "could not make a process group".to_owned(),
+        Step::ParentDeath => "could not bind it to the coordinator".to_owned(),
+        Step::Streams => "could not give it its streams".to_owned(),
+        Step::Directory => format!(
+            "could not enter the directory {}",
+            program.directory.display()
+        ),
+        Step::Execute => format!("could not execute {}", prepared.program.to_string_lossy()),
+    };
+    SpawnError {
+        doing,
+        errno: failed.errno,
+    }
+}

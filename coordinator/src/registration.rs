@@ -1,0 +1,103 @@
+//! Makes the database and the running coordinator agree with agents.toml. It starts nothing.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use anyhow::{Context, anyhow};
+use coordinator_config::{AgentConfig, Config, Protocol, Settings, log_file_name};
+use shared_state::{AgentRegistration, InstanceState, RegisteredInstance, Writer};
+use tracing::info;
+
+use crate::board::{Board, View};
+use crate::clock::wall_ms;
+use crate::instance::Instance;
+use crate::policy::policy_of;
+
+/// The log file of an instance.
+pub(crate) fn log_path(settings: &Settings, instance: &str) -> PathBuf {
+    settings.log_dir.join(log_file_name(instance))
+}
+
+/// Registers all agents; the instances in the order of start, and the board on which they stand.
+pub(crate) async fn register(
+    config: &Config,
+    settings: &Settings,
+    writer: &Writer,
+) -> anyhow::Result<(Vec<Rc<Instance>>, Board)> {
+    let agents = config
+        .agents
+        .iter()
+        .map(|agent| registration(agent, settings))
+        .collect();
+    let rows = writer
+        .register_agents(agents, wall_ms())
+        .await
+        .context("register the agents")?;
+    let mut rows: HashMap<String, RegisteredInstance> = rows
+        .into_iter()
+        .map(|row| (row.instance.clone(), row))
+        .collect();
+    let (mut instances, mut views) = (Vec::new(), Vec::new());
+    for agent in &config.agents {
+        let (shared, policy) = (Rc::new(agent.clone()), Rc::new(policy_of(agent)));
+        let mut cursors = None;
+        for name in agent.instance_names() {
+            let row = rows
+                .remove(&name)
+                .ok_or_else(|| anyhow!("register {name}: the database did not take it"))?;
+            let cursors = cursors.get_or_insert_with(|| Rc::new(RefCell::new(row.cursors)));
+            views.push(view(agent, &name, row.restarts));
+            instances.push(Rc::new(Instance {
+                index: instances.len(),
+                name,
+                instance_id: row.instance_id,
+                config: Rc::clone(&shared),
+                policy: Rc::clone(&policy),
+                cursors: Rc::clone(cursors),
+                restarts_before: row.restarts,
+            }));
+        }
+        info!(agent = agent.name, instances = agent.instances, command = ?agent.masked_command(), "agent registered");
+    }
+    Ok((instances, Board::new(views)))
+}
+
+fn registration(agent: &AgentConfig, settings: &Settings) -> AgentRegistration {
+    let heartbeat_timeout = agent
+        .heartbeat_timeout
+        .filter(|_| agent.protocol == Protocol::Json);
+    AgentRegistration {
+        name: agent.name.clone(),
+        protocol: agent.protocol.as_str().into(),
+        command: agent.masked_command(),
+        config: agent.masked_json(),
+        instances: agent.instances,
+        heartbeat_timeout_ms: heartbeat_timeout
+            .and_then(|timeout| i64::try_from(timeout.as_millis()).ok()),
+        log_paths: agent
+            .instance_names()
+            .iter()
+            .map(|name| log_path(settings, name).to_string_lossy().into_owned())
+            .collect(),
+    }
+}
+
+fn view(agent: &AgentConfig, name: &str, restarts: u64) -> View {
+    View {
+        name: name.to_owned(),
+        agent: agent.name.clone(),
+        protocol: agent.protocol.as_str(),
+        state: InstanceState::Stopped,
+        goal_up: false,
+        reason: "not started yet".into(),
+        pid: None,
+        started: None,
+        invocation_id: None,
+        restarts,
+        last_exit: None,
+        next_attempt_ms: None,
+        heartbeat: None,
+    }
+}

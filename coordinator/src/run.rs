@@ -1,0 +1,355 @@
+//! Puts everything together: arguments, configuration, lock, database, socket, agents; and takes it apart in reverse.
+//! It decides nothing about agents.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use clap::Parser;
+use coordinator_config::{Config, Settings, json_schema, load, load_dotenv};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
+use shared_state::{Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer};
+use tracing::{error, info, warn};
+
+use crate::agent_log::{self, LogTarget};
+use crate::cli::{Cli, Command};
+use crate::clock::{Awake, wall_ms};
+use crate::control::{self, Listener};
+use crate::lock::{Lock, LockError};
+use crate::process::{Children, Spawner};
+use crate::shared::Shared;
+use crate::supervisor::{Ending, Supervisor};
+use crate::{Exit, clock, logging, proc_stat, registration, survivors};
+
+/// How long the last rows may take to get to the disk.
+const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+/// How long the last lines of agents' logs may take.
+const LOG_CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The whole program, from its arguments to its exit code.
+#[must_use]
+pub fn start() -> ExitCode {
+    // First of all, while there is one thread: it changes the environment.
+    let dotenv = load_dotenv();
+    let cli = Cli::parse();
+    if let Err(error) = dotenv {
+        return complain(&chain(&error.into()), Exit::Configuration).into();
+    }
+    run(cli).into()
+}
+
+fn run(cli: Cli) -> Exit {
+    let agents = match cli.paths.agents.as_os_str().is_empty() {
+        true => "agents.toml".into(),
+        false => cli.paths.agents.clone(),
+    };
+    match cli.command {
+        Some(Command::Schema) => print_schema(),
+        Some(Command::Check) => match load(&agents) {
+            Ok(config) => report_sound(&config),
+            Err(errors) => complain(&errors.to_string(), Exit::Configuration),
+        },
+        Some(Command::Status { json, names }) => {
+            // The file may name the socket; a broken one must not hide a coordinator that runs.
+            let config = load(&agents).ok();
+            match Settings::resolve(
+                cli.paths.overrides(),
+                config.as_ref().map(|config| &config.coordinator),
+            ) {
+                Ok(settings) => control::show_status(&settings.socket, names, json),
+                Err(error) => complain(
+                    &format!("failed to find the working directory: {error}"),
+                    Exit::Internal,
+                ),
+            }
+        }
+        None => match load(&agents) {
+            Ok(config) => run_coordinator(&cli, &config).unwrap_or_else(|failure| failure.tell()),
+            Err(errors) => complain(
+                &format!("{errors}; nothing was started"),
+                Exit::Configuration,
+            ),
+        },
+    }
+}
+
+/// Why the coordinator did not start, and with which code it ends.
+struct Failure {
+    error: anyhow::Error,
+    exit: Exit,
+}
+
+impl Failure {
+    fn tell(self) -> Exit {
+        let text = chain(&self.error);
+        error!("{text}"); // for the file, where the log is up already
+        complain(&text, self.exit)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self {
+            error,
+            exit: Exit::Internal,
+        }
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let exit = match error {
+            LockError::Held { .. } => Exit::Locked,
+            LockError::File { .. } => Exit::Database,
+        };
+        Self {
+            error: error.into(),
+            exit,
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self {
+            error: error.into(),
+            exit: Exit::Database,
+        }
+    }
+}
+
+/// `failed to A: because of B: because of C`
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::from("failed to ");
+    for (place, cause) in error.chain().enumerate() {
+        if place > 0 {
+            text.push_str(": ");
+        }
+        text.push_str(&cause.to_string());
+    }
+    text
+}
+
+fn complain(text: &str, exit: Exit) -> Exit {
+    let _ = writeln!(io::stderr(), "{text}");
+    exit
+}
+
+fn print_schema() -> Exit {
+    let text = serde_json::to_string_pretty(&json_schema()).expect("a schema is JSON");
+    // A reader that closes the pipe early has seen what it wanted.
+    let _ = writeln!(io::stdout(), "{text}");
+    Exit::Success
+}
+
+fn report_sound(config: &Config) -> Exit {
+    let instances: u32 = config.agents.iter().map(|agent| agent.instances).sum();
+    let (agents, path) = (config.agents.len(), config.path.display());
+    let _ = writeln!(
+        io::stdout(),
+        "{path}: no problem; {agents} agents, {instances} instances"
+    );
+    Exit::Success
+}
+
+fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
+    let terminating = note_termination().context("listen for signals")?;
+    let settings = Settings::resolve(cli.paths.overrides(), Some(&config.coordinator))
+        .context("find the working directory")?;
+    make_folders(&settings)?;
+    let lock = Lock::take(&settings.database)?;
+    let format = cli
+        .log_format
+        .map_or(config.coordinator.log_format, Into::into);
+    let logs = logging::start(&config.coordinator, format, &settings.log_dir)
+        .with_context(|| format!("write logs into {} (--log-dir)", settings.log_dir.display()))?;
+    let opened = open_writer(&settings.database, identity(), writer_options(config))?;
+    info!(database = %settings.database.display(), incarnation = opened.incarnation_id, "database initialised");
+    report_lost(&opened, &settings);
+    // The main thread never ends before the process does: agents that it starts live as long as it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let local = tokio::task::LocalSet::new();
+    let Opened { writer, thread, .. } = opened;
+    let ending = local.block_on(
+        &runtime,
+        supervise(config, settings, writer.clone(), terminating),
+    );
+    drop(local);
+    drop(runtime);
+    let (exit, reason) = match &ending {
+        Ok(Ending::Asked(signal)) => (Exit::Success, format!("{signal} was received")),
+        Ok(Ending::GaveUp(why)) => (Exit::EssentialFatal, why.clone()),
+        Err(error) => (Exit::Internal, chain(error)),
+    };
+    writer.record(Fact::IncarnationEnded {
+        ts_ms: wall_ms(),
+        reason: reason.clone(),
+    });
+    if let Err(unwritten) = thread.join(CLOSE_LIMIT) {
+        error!("failed to {unwritten}");
+    }
+    ending?;
+    info!("stopped: {reason}");
+    drop(logs);
+    drop(lock);
+    Ok(exit)
+}
+
+/// Known within the signal handler, before anything else can be seen of the same signal.
+fn note_termination() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+fn make_folders(settings: &Settings) -> anyhow::Result<()> {
+    let folder = settings
+        .database
+        .parent()
+        .ok_or_else(|| anyhow!("use / as a database"))?;
+    for (folder, flag) in [
+        (folder, "--database"),
+        (settings.log_dir.as_path(), "--log-dir"),
+    ] {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("make the folder {} ({flag})", folder.display()))?;
+    }
+    Ok(())
+}
+
+fn identity() -> Identity {
+    let host = nix::unistd::gethostname().unwrap_or_else(|_| OsString::from("unknown"));
+    Identity {
+        host: host.to_string_lossy().into_owned(),
+        pid: Pid::this().as_raw(),
+        pid_start_ticks: proc_stat::start_ticks(Pid::this()).unwrap_or_default(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        now_ms: wall_ms(),
+    }
+}
+
+fn writer_options(config: &Config) -> WriterOptions {
+    let (coordinator, kept) = (&config.coordinator, &config.coordinator.retention);
+    WriterOptions {
+        queue_rows_max: coordinator.queue_rows_max,
+        group_commit: coordinator.group_commit,
+        bulk_wait: coordinator.bulk_wait,
+        synchronous_full: coordinator.synchronous == coordinator_config::Synchronous::Full,
+        retention: Retention {
+            heartbeats: kept.heartbeats,
+            points: kept.points,
+            minutes: kept.minutes,
+            hours: kept.hours,
+            events: kept.events,
+            events_max: kept.events_max,
+            invocations: kept.invocations,
+            invocations_kept: kept.invocations_kept,
+            alerts: kept.alerts,
+            trace_runs: kept.trace_runs,
+            database_bytes_max: kept.database_bytes_max,
+        },
+        ..WriterOptions::default()
+    }
+}
+
+/// What the last coordinator left: its invocations are closed as lost already, their processes are ended now.
+fn report_lost(opened: &Opened, settings: &Settings) {
+    for lost in &opened.lost {
+        warn!(
+            agent = lost.instance_name,
+            pid = lost.pid,
+            "invocation lost: the last coordinator died while it was running"
+        );
+    }
+    for survivor in survivors::end_survivors(&opened.lost, &settings.database) {
+        let (pid, invocation) = (survivor.pid.as_raw(), survivor.invocation_id);
+        warn!(
+            pid,
+            invocation, "ended a process that the last coordinator left"
+        );
+        opened.writer.record(Fact::Event(shared_state::EventRow {
+            ts_ms: clock::wall_ms(),
+            instance_id: None,
+            invocation_id: Some(invocation),
+            level: 2,
+            kind: "orphan_ended".into(),
+            message: format!("process {pid} of a lost invocation was still alive and was killed"),
+            data: None,
+        }));
+    }
+}
+
+async fn supervise(
+    config: &Config,
+    settings: Settings,
+    writer: shared_state::Writer,
+    terminating: Arc<AtomicBool>,
+) -> anyhow::Result<Ending> {
+    nix::sys::prctl::set_child_subreaper(true).context("become the parent of what agents leave")?;
+    let listener = Rc::new(control::listen(&settings.socket)?);
+    let file_limit = raise_file_limit();
+    let children = Rc::new(Children::default());
+    let spawner = Spawner::new(Rc::clone(&children), file_limit).context("open /dev/null")?;
+    let (log_writer, log_thread) =
+        agent_log::start().context("start the thread of agents' logs")?;
+    let (instances, board) = registration::register(config, &settings, &writer).await?;
+    let logs = instances.iter().map(|instance| {
+        log_writer.open(LogTarget {
+            path: registration::log_path(&settings, &instance.name),
+            bytes_max: instance.config.log_bytes_max,
+            files_max: instance.config.log_files_max,
+        })
+    });
+    let logs = logs.collect();
+    let shared = Rc::new(Shared {
+        settings,
+        environment: std::env::vars_os().collect(),
+        writer,
+        board,
+        awake: Awake::new(Instant::now()),
+        spawner: spawner.into(),
+        buffer: Shared::new_buffer(),
+        terminating,
+    });
+    let mut supervisor = Supervisor::new(Rc::clone(&shared), children, instances, logs, log_writer)
+        .context("listen for signals")?;
+    let ending = keep_up(&listener, &shared, &mut supervisor).await;
+    supervisor.end_all(&ending).await;
+    drop(supervisor);
+    log_thread.close(LOG_CLOSE_LIMIT);
+    Ok(ending)
+}
+
+/// Answers clients beside everything else, also while agents are being stopped.
+async fn keep_up(
+    listener: &Rc<Listener>,
+    shared: &Rc<Shared>,
+    supervisor: &mut Supervisor,
+) -> Ending {
+    let (server, shared) = (Rc::clone(listener), Rc::clone(shared));
+    tokio::task::spawn_local(async move { server.serve(shared).await });
+    supervisor.keep_up().await
+}
+
+/// A thousand agents take four descriptors each. Returns the limit that agents get: the one this process had.
+fn raise_file_limit() -> Option<libc::rlimit> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    if let Err(errno) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        warn!("failed to raise the limit of open files from {soft}: {errno}");
+    }
+    Some(libc::rlimit {
+        rlim_cur: soft,
+        rlim_max: hard,
+    })
+}

@@ -1,0 +1,49 @@
+//! What all tasks of the coordinator share, on one thread. It does nothing itself.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use coordinator_config::Settings;
+use shared_state::Writer;
+
+use crate::board::Board;
+use crate::clock::Awake;
+use crate::process::Spawner;
+
+/// What one read takes from a pipe at most: the pipe itself holds as much.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Shared by all tasks.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Paths in force.
+    pub(crate) settings: Settings,
+    /// The coordinator's own environment at its start.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Records facts.
+    pub(crate) writer: Writer,
+    /// What is true of every instance.
+    pub(crate) board: Board,
+    /// Since when this process is awake.
+    pub(crate) awake: Awake,
+    /// Starts processes.
+    pub(crate) spawner: RefCell<Spawner>,
+    /// For one read at a time: what is read is looked at before anything is awaited.
+    pub(crate) buffer: RefCell<Box<[u8]>>,
+    /// Set within the handler of TERM and INT: known before any agent that got the same signal is seen to end.
+    pub(crate) terminating: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// A buffer for [`buffer`](Self::buffer).
+    pub(crate) fn new_buffer() -> RefCell<Box<[u8]>> {
+        RefCell::new(vec![0; READ_BYTES].into())
+    }
+
+    /// Whether this process was asked to end.
+    pub(crate) fn is_terminating(&self) -> bool {
+        self.terminating.load(Ordering::Relaxed)
+    }
+}
