@@ -133,7 +133,8 @@ fn event_of(row: &str, machine: &Lifecycle, now: Instant) -> (Event, Instant, Po
     let at = match row {
         "Deadline, too early" => due - Duration::from_nanos(1),
         _ if row.starts_with("Deadline") => due,
-        _ => now,
+        // A little later, so that a time that moved shows.
+        _ => now + Duration::from_millis(1),
     };
     if row.contains("restart is never") {
         policy.restart = Restart::Never;

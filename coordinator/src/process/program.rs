@@ -2,7 +2,6 @@
 //! It starts nothing.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -20,9 +19,9 @@ pub(crate) fn find(
     let own_folder = std::env::current_exe()
         .ok()
         .and_then(|own| own.parent().map(Path::to_owned));
-    let in_path = search_path
-        .map(|list| std::env::split_paths(OsStr::from_bytes(list.as_bytes())).collect())
-        .unwrap_or_else(Vec::new);
+    let in_path: Vec<PathBuf> = search_path
+        .map(|list| std::env::split_paths(list).collect())
+        .unwrap_or_default();
     let mut refused = Errno::ENOENT;
     for folder in own_folder.into_iter().chain(in_path) {
         let file = folder.join(name);

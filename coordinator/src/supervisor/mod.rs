@@ -163,7 +163,8 @@ impl Supervisor {
     }
 
     async fn tell_dependents(&mut self) {
-        for (index, command) in self.dependencies.changes(&self.shared.board.views()) {
+        let changes = self.dependencies.changes(&self.shared.board.views());
+        for (index, command) in changes {
             send(&self.commands[index], command).await;
         }
     }

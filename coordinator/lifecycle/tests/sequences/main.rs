@@ -1,5 +1,6 @@
 //! Random sequences of events against the machine: each invariant is a function named as a sentence, in `invariants`.
 //! A failing sequence is printed, shrunk, and kept in `regressions.txt`, from which the next run replays it first.
+//! `PROPTEST_CASES=10000` looks further.
 //!
 //! - `input`: random policies, acts and events.
 //! - `world`: a caller that keeps the contract (an answer to each spawn, time only forward), and what it saw.
@@ -25,7 +26,7 @@ fn config() -> ProptestConfig {
     );
     ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))),
-        ..ProptestConfig::with_cases(2_000)
+        ..ProptestConfig::default()
     }
 }
 
