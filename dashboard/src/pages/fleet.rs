@@ -95,9 +95,9 @@ pub fn page(parts: &Parts, query: &FleetQuery, theme: Theme) -> Markup {
                     th scope="col" { "State" }
                     th scope="col" { "Message" }
                     th.num scope="col" { "Uptime" }
-                    th.num scope="col" title="Unwanted ends in the last 24 hours" { "Restarts 24 h" }
+                    th.num scope="col" title="Unwanted ends in the last 24 hours" { "Restarts" }
                     th.num scope="col" title="Age of the last heartbeat, and its deadline" { "Heartbeat" }
-                    th scope="col" { "Heartbeats" }
+                    th scope="col" { "History" }
                     th scope="col" { "CPU" }
                     th scope="col" { "Memory" }
                 }

@@ -12,7 +12,7 @@ pub const SPRITE: &str = include_str!("../../assets/icons.svg");
 
 /// A picture beside its word, which is why it is hidden from readers of the screen.
 pub fn icon(name: &str) -> Markup {
-    html! { svg.icon aria-hidden="true" { use href={ "#i-" (name) }; } }
+    html! { svg.icon aria-hidden="true" { use href={ "#i-" (name) } {} } }
 }
 
 /// Icon, word and colour of a state.

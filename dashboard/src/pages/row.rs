@@ -46,7 +46,7 @@ pub fn row(facts: &RowFacts<'_>) -> Markup {
         None => verdict::tone(row.state),
     };
     html! {
-        tr.(tone.class()) id=(id(row.instance_id)) data-instance=(clean(&row.name)) data-state=(verdict::word(row.state))
+        tr.{ "tone-" (tone.class()) } id=(id(row.instance_id)) data-instance=(clean(&row.name)) data-state=(verdict::word(row.state))
             data-pid=[row.pid] data-status=[verdict::status(row)] {
             th.cell-name scope="row" { a href={ "/agents/" (row.instance_id) } { (clean(&row.name)) } }
             td.cell-state { (pieces::state_badge(row.state)) }
@@ -109,9 +109,9 @@ pub fn heartbeat(row: &InstanceRow) -> Markup {
 fn bar(paths: &Paths, slots: usize) -> Markup {
     html! {
         svg.bar viewBox={ "0 0 " (slots) " 1" } preserveAspectRatio="none" role="img" aria-label=(told(paths)) {
-            path.ground d={ "M0 .5h" (slots) };
+            path.ground d={ "M0 .5h" (slots) } {}
             @for (class, path) in [("good", &paths.ok), ("warn", &paths.degraded), ("bad", &paths.errors)] {
-                @if !path.is_empty() { path.(class) d=(path); }
+                @if !path.is_empty() { path.(class) d=(path) {} }
             }
         }
     }
@@ -135,7 +135,7 @@ fn spark(spark: Option<&Spark>) -> Markup {
     html! {
         @match spark {
             Some(spark) => {
-                svg.spark viewBox="0 0 60 16" preserveAspectRatio="none" aria-hidden="true" { path d=(spark.path); }
+                svg.spark viewBox="0 0 60 16" preserveAspectRatio="none" aria-hidden="true" { path d=(spark.path) {} }
                 span.num { (words::figure(spark.name, spark.last)) }
             },
             None => span.none { "–" },
