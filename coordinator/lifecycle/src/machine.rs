@@ -244,24 +244,7 @@ impl Lifecycle {
                 ready_at,
                 last_sign,
                 ..
-            } => {
-                let quiet_since = last_sign.max(awake_since);
-                match policy.heartbeat_timeout {
-                    Some(within) if now >= quiet_since + within => {
-                        let healthy = last_sign.saturating_duration_since(ready_at);
-                        self.find_hung(Hang::Silent { within }, healthy, now, policy)
-                    }
-                    // It slept, or the policy has changed since.
-                    timeout => {
-                        self.phase = Phase::Running {
-                            ready_at,
-                            last_sign,
-                            silent_at: timeout.map(|within| quiet_since + within),
-                        };
-                        None
-                    }
-                }
-            }
+            } => self.judge_silence(ready_at, last_sign, awake_since, now, policy),
             Phase::Unhealthy { hang, healthy, .. } => {
                 self.phase = Phase::Unhealthy {
                     hang,
@@ -284,6 +267,32 @@ impl Lifecycle {
                 self.spawn_or_wait(StartKind::Retry, now, policy)
             }
             Phase::Stopped | Phase::Waiting { .. } | Phase::Spawning | Phase::Exited { .. } => None,
+        }
+    }
+
+    fn judge_silence(
+        &mut self,
+        ready_at: Instant,
+        last_sign: Instant,
+        awake_since: Instant,
+        now: Instant,
+        policy: &Policy,
+    ) -> Option<Effect> {
+        let quiet_since = last_sign.max(awake_since);
+        match policy.heartbeat_timeout {
+            Some(within) if now >= quiet_since + within => {
+                let healthy = last_sign.saturating_duration_since(ready_at);
+                self.find_hung(Hang::Silent { within }, healthy, now, policy)
+            }
+            // The caller slept, or the policy has changed since.
+            timeout => {
+                self.phase = Phase::Running {
+                    ready_at,
+                    last_sign,
+                    silent_at: timeout.map(|within| quiet_since + within),
+                };
+                None
+            }
         }
     }
 

@@ -158,7 +158,7 @@ fn outcome(row: &str, column: &str) -> String {
     if row.ends_with(", dependencies not ready") {
         machine.step(Event::Dependencies { ready: false }, now, &policy());
     }
-    let before = (machine.phase().clone(), machine.goal());
+    let before = (*machine.phase(), machine.goal());
     let (event, at, policy) = event_of(row, &machine, now);
     let effect = machine.step(event, at, &policy);
     if effect.is_none() && (machine.phase(), machine.goal()) == (&before.0, before.1) {

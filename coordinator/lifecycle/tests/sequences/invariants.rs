@@ -217,7 +217,7 @@ pub(crate) fn delays_and_attempts_count_failures_in_a_row(history: &History) -> 
             prop_assert_eq!(start.attempt, short_lived + 1, "{:#?}", moment);
         }
         if let Some(delay) = new_delay(moment) {
-            let exponent = i32::try_from(short_lived.saturating_sub(1)).unwrap();
+            let exponent = i32::try_from(short_lived.saturating_sub(1)).expect("a short history");
             let growth = policy.backoff_factor.powi(exponent);
             let bound_s = policy.backoff_initial.as_secs_f64() * growth;
             prop_assert!(
