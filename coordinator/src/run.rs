@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::agent_log::{self, LogTarget};
 use crate::cli::{Cli, Command};
 use crate::clock::{Awake, wall_ms};
-use crate::control::{self, Listener};
+use crate::control::{self, ListenError, Listener};
 use crate::lock::{Lock, LockError};
 use crate::process::{Children, Spawner};
 use crate::shared::Shared;
@@ -115,6 +115,19 @@ impl From<LockError> for Failure {
     }
 }
 
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Self {
+        let exit = match error {
+            ListenError::InUse(_) => Exit::Locked,
+            ListenError::Occupied(_) | ListenError::Bind { .. } => Exit::Configuration,
+        };
+        Self {
+            error: error.into(),
+            exit,
+        }
+    }
+}
+
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Self {
@@ -164,6 +177,7 @@ fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
         .context("find the working directory")?;
     make_folders(&settings)?;
     let lock = Lock::take(&settings.database)?;
+    let listener = Rc::new(control::listen(&settings.socket)?);
     let format = cli
         .log_format
         .map_or(config.coordinator.log_format, Into::into);
@@ -181,7 +195,7 @@ fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
     let Opened { writer, thread, .. } = opened;
     let ending = local.block_on(
         &runtime,
-        supervise(config, settings, writer.clone(), terminating),
+        supervise(config, settings, writer.clone(), &listener, terminating),
     );
     drop(local);
     drop(runtime);
@@ -200,6 +214,8 @@ fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
     ending?;
     info!("stopped: {reason}");
     drop(logs);
+    // The file of the socket goes before the lock does: the next coordinator makes its own.
+    drop(listener);
     drop(lock);
     Ok(exit)
 }
@@ -294,10 +310,10 @@ async fn supervise(
     config: &Config,
     settings: Settings,
     writer: shared_state::Writer,
+    listener: &Rc<Listener>,
     terminating: Arc<AtomicBool>,
 ) -> anyhow::Result<Ending> {
     nix::sys::prctl::set_child_subreaper(true).context("become the parent of what agents leave")?;
-    let listener = Rc::new(control::listen(&settings.socket)?);
     let file_limit = raise_file_limit();
     let children = Rc::new(Children::default());
     let spawner = Spawner::new(Rc::clone(&children), file_limit).context("open /dev/null")?;
@@ -324,7 +340,7 @@ async fn supervise(
     });
     let mut supervisor = Supervisor::new(Rc::clone(&shared), children, instances, logs, log_writer)
         .context("listen for signals")?;
-    let ending = keep_up(&listener, &shared, &mut supervisor).await;
+    let ending = keep_up(listener, &shared, &mut supervisor).await;
     supervisor.end_all(&ending).await;
     drop(supervisor);
     log_thread.close(LOG_CLOSE_LIMIT);

@@ -12,7 +12,7 @@ use shared_state::{InstanceState, TimeMs};
 use crate::board::View;
 
 pub(crate) use client::show_status;
-pub(crate) use server::{Listener, listen};
+pub(crate) use server::{ListenError, Listener, listen};
 
 /// A question longer than this is none.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! Answers clients of the socket, each in a task of its own with a time limit. It changes nothing.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,13 +23,18 @@ const ACCEPT_REST: Duration = Duration::from_millis(200);
 /// The bound socket; its file goes when this does.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    listener: UnixListener,
+    listener: std::os::unix::net::UnixListener,
     path: PathBuf,
 }
 
 /// Why the socket was not made. Reads after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
+    /// Somebody answers there: a coordinator of another database.
+    #[error(
+        "make the socket {0}: another coordinator answers there; name another one with --socket"
+    )]
+    InUse(PathBuf),
     /// Something else is there.
     #[error(
         "make the socket {0}: a file that is no socket is in its place; name another one with --socket"
@@ -46,7 +51,7 @@ pub(crate) enum ListenError {
     },
 }
 
-/// Makes the socket, for its owner only. A left-over of a dead coordinator is replaced: the lock says that it is dead.
+/// Makes the socket, for its owner only. One that nobody answers is the left-over of a dead coordinator and is replaced.
 pub(crate) fn listen(path: &Path) -> Result<Listener, ListenError> {
     let in_bind = |source| ListenError::Bind {
         path: path.to_owned(),
@@ -54,17 +59,20 @@ pub(crate) fn listen(path: &Path) -> Result<Listener, ListenError> {
     };
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
-            std::fs::remove_file(path).map_err(in_bind)?
+            if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                return Err(ListenError::InUse(path.to_owned()));
+            }
+            std::fs::remove_file(path).map_err(in_bind)?;
         }
         Ok(_) => return Err(ListenError::Occupied(path.to_owned())),
         Err(_) => {}
     }
     // Born with the right mode: between bind and chmod others could connect.
     let umask = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
-    let bound = UnixListener::bind(path);
+    let bound = std::os::unix::net::UnixListener::bind(path);
     nix::sys::stat::umask(umask);
     let listener = bound.map_err(in_bind)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(in_bind)?;
+    listener.set_nonblocking(true).map_err(in_bind)?;
     Ok(Listener {
         listener,
         path: path.to_owned(),
@@ -80,12 +88,19 @@ impl Drop for Listener {
 impl Listener {
     /// Answers clients for ever.
     pub(crate) async fn serve(&self, shared: Rc<Shared>) {
+        let listener = match self.listener.try_clone().and_then(UnixListener::from_std) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!("failed to serve the control socket: {error}");
+                return;
+            }
+        };
         let places = Arc::new(Semaphore::new(CLIENTS_MAX));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
-            match self.listener.accept().await {
+            match listener.accept().await {
                 Ok((stream, _)) => {
                     let shared = Rc::clone(&shared);
                     tokio::task::spawn_local(async move {
