@@ -163,8 +163,10 @@ async fn begin(
         .into_iter()
         .enumerate()
     {
-        let (invocation_id, started_ms) =
-            (writer.next_invocation_id(), begun_ms + n as i64 * 900_000);
+        let (invocation_id, started_ms) = (
+            writer.next_invocation_id(),
+            begun_ms + i64::try_from(n).unwrap_or(0) * 900_000,
+        );
         start(writer, invocation_id, instance_id, started_ms).await?;
         let reason = ["exit code 1", "signal 9 (SIGKILL)", "exit code 0"][n];
         last = Some(reason.to_owned());

@@ -91,9 +91,9 @@ impl Token {
     pub fn matches(&self, offered: &str) -> bool {
         let (ours, theirs) = (self.0.as_bytes(), offered.as_bytes());
         let mut difference = u8::from(ours.len() != theirs.len());
-        for at in 0..ours.len() {
+        for (at, ours) in ours.iter().enumerate() {
             let other = theirs.get(at).copied().unwrap_or(0);
-            difference |= std::hint::black_box(ours[at] ^ other);
+            difference |= std::hint::black_box(ours ^ other);
         }
         difference == 0
     }

@@ -17,9 +17,9 @@ pub fn duration(ms: i64) -> String {
     };
     match ms {
         ..SECOND => format!("{ms} ms"),
-        ..MINUTE => format!("{} s", ms / SECOND),
-        ..HOUR => two(ms / MINUTE, "m", ms % MINUTE / SECOND, "s"),
-        ..DAY => two(ms / HOUR, "h", ms % HOUR / MINUTE, "m"),
+        SECOND..MINUTE => format!("{} s", ms / SECOND),
+        MINUTE..HOUR => two(ms / MINUTE, "m", ms % MINUTE / SECOND, "s"),
+        HOUR..DAY => two(ms / HOUR, "h", ms % HOUR / MINUTE, "m"),
         _ => two(ms / DAY, "d", ms % DAY / HOUR, "h"),
     }
 }

@@ -1,5 +1,7 @@
 //! What programs get: shapes, the description of them, and Prometheus' format.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use common::{Place, Server, now_ms};

@@ -1,5 +1,7 @@
 //! The binary itself: what it prints, what it is told by, and how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -1,5 +1,7 @@
 //! What the server lets in and what every answer carries.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use common::{Place, Server};

@@ -1,5 +1,7 @@
 //! Live streams over real connections: the whole first, then differences, bounded in number, ended in order.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use common::{Place, Server, part};

@@ -1,5 +1,7 @@
 //! What people see: hostile text, the log, and the states of the database and of the coordinator.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod common;
 
 use common::{Place, Server, now_ms, running};
