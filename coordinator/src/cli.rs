@@ -114,5 +114,9 @@ pub(crate) enum Command {
     /// Tell every problem in agents.toml; start nothing
     Check,
     /// Print the JSON schema of agents.toml for editors
-    Schema,
+    Schema {
+        /// Print the SQL of the database's tables instead
+        #[arg(long)]
+        sql: bool,
+    },
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use clap::Parser;
 use coordinator_config::{Config, Settings, json_schema, load, load_dotenv};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
-use shared_state::{Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer};
+use shared_state::{
+    Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer, schema_sql,
+};
 use tracing::{error, info, warn};
 
 use crate::agent_log::{self, LogTarget};
@@ -35,7 +38,9 @@ const LOG_CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// The whole program, from its arguments to its exit code.
 #[must_use]
 pub fn start() -> ExitCode {
-    // First of all, while there is one thread: it changes the environment.
+    // First of all, while there is one thread. Whoever starts it may have blocked signals; without SIGCHLD no end of an
+    // agent would ever be seen.
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
     let dotenv = load_dotenv();
     let cli = Cli::parse();
     if let Err(error) = dotenv {
@@ -50,7 +55,7 @@ fn run(cli: Cli) -> Exit {
         false => cli.paths.agents.clone(),
     };
     match cli.command {
-        Some(Command::Schema) => print_schema(),
+        Some(Command::Schema { sql }) => print_schema(sql),
         Some(Command::Check) => match load(&agents) {
             Ok(config) => report_sound(&config),
             Err(errors) => complain(&errors.to_string(), Exit::Configuration),
@@ -154,10 +159,13 @@ fn complain(text: &str, exit: Exit) -> Exit {
     exit
 }
 
-fn print_schema() -> Exit {
-    let text = serde_json::to_string_pretty(&json_schema()).expect("a schema is JSON");
+fn print_schema(sql: bool) -> Exit {
+    let text = match sql {
+        true => schema_sql(),
+        false => serde_json::to_string_pretty(&json_schema()).expect("a schema is JSON") + "\n",
+    };
     // A reader that closes the pipe early has seen what it wanted.
-    let _ = writeln!(io::stdout(), "{text}");
+    let _ = io::stdout().write_all(text.as_bytes());
     Exit::Success
 }
 
@@ -229,18 +237,18 @@ fn note_termination() -> io::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-fn make_folders(settings: &Settings) -> anyhow::Result<()> {
-    let folder = settings
-        .database
-        .parent()
-        .ok_or_else(|| anyhow!("use / as a database"))?;
-    for (folder, flag) in [
-        (folder, "--database"),
-        (settings.log_dir.as_path(), "--log-dir"),
-    ] {
+fn make_folders(settings: &Settings) -> Result<(), Failure> {
+    let database = settings.database.parent();
+    let folder = database.ok_or_else(|| anyhow!("use / as a database"))?;
+    let make = |folder: &Path, flag| {
         std::fs::create_dir_all(folder)
-            .with_context(|| format!("make the folder {} ({flag})", folder.display()))?;
-    }
+            .with_context(|| format!("make the folder {} ({flag})", folder.display()))
+    };
+    make(folder, "--database").map_err(|error| Failure {
+        error,
+        exit: Exit::Database,
+    })?;
+    make(&settings.log_dir, "--log-dir")?;
     Ok(())
 }
 

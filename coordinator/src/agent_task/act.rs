@@ -31,7 +31,12 @@ impl AgentTask {
                 }
             }
             // `next` looks at what has become possible.
-            Happened::Sent | Happened::LogHasRoom | Happened::LetGo => {}
+            Happened::Sent { dropped_rows } => {
+                if let Some(living) = &mut self.invocation {
+                    living.dropped_rows += dropped_rows as u64;
+                }
+            }
+            Happened::LogHasRoom | Happened::LetGo => {}
             Happened::Committed(committed) => self.answer_records(committed),
             Happened::Deadline => self.meet_deadline(),
         }
@@ -164,6 +169,7 @@ impl AgentTask {
             outbox,
             stdout: Some(started.stdout),
             stderr: Some(started.stderr),
+            dropped_rows: 0,
             intake: Intake::new(instance.instance_id, id, instance.speaks(), line_bytes_max),
             started: now,
             started_ms: now_ms,

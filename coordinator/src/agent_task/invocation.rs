@@ -27,6 +27,8 @@ pub(super) struct Invocation {
     pub(super) stdout: Option<pipe::Receiver>,
     pub(super) stderr: Option<pipe::Receiver>,
     pub(super) intake: Intake,
+    /// What the database was too slow for.
+    pub(super) dropped_rows: u64,
     pub(super) started: Instant,
     pub(super) started_ms: TimeMs,
 }

@@ -19,8 +19,10 @@ pub(super) enum Happened {
     Ended(Ended),
     Readable(Out),
     Writable,
-    /// A fact is in the writer's queue, or was dropped and counted there.
-    Sent,
+    /// A fact is in the writer's queue, or this many rows of it were dropped and counted there.
+    Sent {
+        dropped_rows: usize,
+    },
     LetGo,
     Committed(Committed),
     LogHasRoom,
@@ -66,7 +68,7 @@ impl AgentTask {
             ended = end_of(ended) => Happened::Ended(ended),
             Some(Ok(committed)) = self.commits.join_next() => Happened::Committed(committed),
             () = self.alarm.rings() => Happened::Deadline,
-            () = finish(&mut self.sending) => Happened::Sent,
+            dropped_rows = finish(&mut self.sending) => Happened::Sent { dropped_rows },
             () = self.log.room(), if log_is_full => Happened::LogHasRoom,
             () = room_for(outbox) => Happened::Writable,
             () = something_in(stderr) => Happened::Readable(Out::Stderr),
@@ -108,12 +110,12 @@ async fn something_in(stream: Option<&pipe::Receiver>) {
     }
 }
 
-async fn finish(sending: &mut Option<Sending>) {
+async fn finish(sending: &mut Option<Sending>) -> usize {
     match sending {
         Some(under_way) => {
-            // What was dropped has been counted.
-            let _ = under_way.await;
+            let sent = under_way.await;
             *sending = None;
+            sent.err().map_or(0, |dropped| dropped.rows)
         }
         None => std::future::pending().await,
     }

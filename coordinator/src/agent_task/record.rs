@@ -74,7 +74,7 @@ impl AgentTask {
                 heartbeats: counters.heartbeats,
                 log_lines: counters.log_lines,
                 truncated_lines: counters.truncated_lines,
-                dropped_rows: 0,
+                dropped_rows: living.map_or(0, |living| living.dropped_rows),
             }));
         if let Some(dropped) = living
             .map(|living| living.outbox.dropped())

@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use tokio::sync::oneshot;
 
@@ -52,33 +51,20 @@ impl Children {
     /// of the group is killed.
     pub(crate) fn reap_ended(&self) -> Vec<Stranger> {
         let mut strangers = Vec::new();
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        loop {
-            let pid = match waitid(Id::All, look) {
-                Ok(status) => match status.pid() {
-                    Some(pid) => pid,
-                    None => return strangers, // nobody has ended
-                },
-                Err(Errno::EINTR) => continue,
-                Err(_) => return strangers, // no children
-            };
+        while let Some((pid, ended)) = peek_ended() {
             let owner = self.living.borrow_mut().remove(&pid.as_raw());
             if owner.is_some() {
                 // What it leaves in its group would work on beside its successor.
                 let _ = killpg(pid, Signal::SIGKILL);
             }
-            let ended = match waitpid(pid, None) {
-                Ok(WaitStatus::Exited(_, code)) => Ended::Exited(code),
-                Ok(WaitStatus::Signaled(_, signal, _)) => Ended::Signaled(signal as i32),
-                // Not reachable: it has ended and nobody else waits. A real-time signal has no name in `nix`.
-                Ok(_) | Err(_) => Ended::Signaled(0),
-            };
+            reap(pid);
             match owner {
                 // The owner may have gone at shutdown.
                 Some(owner) => drop(owner.send(ended)),
                 None => strangers.push(Stranger { pid }),
             }
         }
+        strangers
     }
 
     /// Living children that no task owns, as the kernel lists them.
@@ -95,6 +81,39 @@ impl Children {
             })
             .collect()
     }
+}
+
+/// A child that has ended and stays a zombie. Not by `nix`: it has no name for real-time signals and fails on them.
+fn peek_ended() -> Option<(Pid, Ended)> {
+    // SAFETY: a zeroed siginfo is a valid value of this plain structure.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    loop {
+        // SAFETY: `info` is writable; the call keeps no pointer to it.
+        let result = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) };
+        if result == 0 {
+            break;
+        }
+        if Errno::last() != Errno::EINTR {
+            return None; // no children
+        }
+    }
+    // SAFETY: waitid fills in the fields of SIGCHLD, or leaves pid 0 where nobody has ended.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let ended = match info.si_code {
+        libc::CLD_EXITED => Ended::Exited(status),
+        _ => Ended::Signaled(status),
+    };
+    (pid != 0).then_some((Pid::from_raw(pid), ended))
+}
+
+/// Takes the zombie away; its pid may then be used again.
+fn reap(pid: Pid) {
+    let mut status = 0;
+    // SAFETY: `status` is writable; the child has ended, so the call returns at once.
+    while unsafe { libc::waitpid(pid.as_raw(), &raw mut status, 0) } < 0
+        && Errno::last() == Errno::EINTR
+    {}
 }
 
 impl Stranger {

@@ -115,6 +115,9 @@ impl Supervisor {
 
     /// Starts what starts by itself and keeps it up until everything has to end.
     pub(crate) async fn keep_up(&mut self) -> Ending {
+        if self.shared.is_terminating() {
+            return Ending::Asked("a signal"); // it came before anybody listened
+        }
         for (index, instance) in self.instances.iter().enumerate() {
             if instance.config.autostart {
                 send(&self.commands[index], Command::Start).await;
