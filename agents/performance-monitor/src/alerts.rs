@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use crate::figures::{Figures, bytes_in_words};
 use crate::mounts::DiskSpace;
 use crate::settings::{Limits, Settings};
-use crate::survey::{Culprit, Survey, as_evidence};
+use crate::survey::{Culprit, NAMED_MAX, Survey, as_evidence};
 use crate::threshold::{Change, Watch};
+use crate::tree_figures::Tree;
 
 /// What the key of each filesystem's alert begins with; its mount follows.
 const DISK_KEY: &str = "host/disk_percent:";
@@ -58,13 +59,18 @@ impl Alerts {
         self.watches.values().filter(firing).count()
     }
 
-    /// Judges CPU and memory. `subjects` tells whose a process is.
+    /// Judges CPU and memory. `subjects` tells whose a process is, `trees` what each agent uses.
     pub(crate) fn judge_host(
         &mut self,
         figures: &Figures,
         subjects: &BTreeMap<i32, String>,
+        trees: &BTreeMap<String, Tree>,
         now: Instant,
     ) -> Vec<Alert> {
+        let explain = |culprits: &[Culprit], figure: &str| {
+            let processes = as_evidence(culprits, figure, subjects);
+            json!({"top_processes": processes, "top_agents": rank_trees(trees, figure)})
+        };
         let mut alerts = Vec::new();
         if let Some(&value) = figures.get("cpu_percent") {
             let before = self.survey.take();
@@ -79,11 +85,10 @@ impl Alerts {
                 value,
                 limits: self.cpu,
                 evidence: &|| {
-                    let evidence = as_evidence(&culprits, "cpu_percent", subjects);
                     let advice = advise(&culprits, "add cores", |percent| {
                         format!("uses {percent:.0} % of a core")
                     });
-                    (json!({"top_processes": evidence}), advice)
+                    (explain(&culprits, "cpu_percent"), advice)
                 },
             };
             alerts.extend(self.judge(finding, now));
@@ -96,11 +101,10 @@ impl Alerts {
                 limits: self.memory,
                 evidence: &|| {
                     let culprits = Survey::take().by_memory();
-                    let evidence = as_evidence(&culprits, "rss_bytes", subjects);
                     let advice = advise(&culprits, "add memory", |bytes| {
                         format!("holds {}", bytes_in_words(bytes))
                     });
-                    (json!({"top_processes": evidence}), advice)
+                    (explain(&culprits, "rss_bytes"), advice)
                 },
             };
             alerts.extend(self.judge(finding, now));
@@ -205,6 +209,22 @@ fn advise(culprits: &[Culprit], otherwise: &str, use_in_words: impl Fn(f64) -> S
     }
 }
 
+/// The agents that use the most, the coordinator among them.
+fn rank_trees(trees: &BTreeMap<String, Tree>, figure: &str) -> Value {
+    let mut ranked: Vec<(&String, f64)> = trees
+        .iter()
+        .filter_map(|(subject, tree)| Some((subject, *tree.figures.get(figure)?)))
+        .filter(|(_, value)| *value > 0.0)
+        .collect();
+    ranked.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let rows = ranked.into_iter().take(NAMED_MAX).map(|(subject, value)| {
+        let mut row = json!({"subject": subject});
+        row[figure] = json!(value);
+        row
+    });
+    rows.collect()
+}
+
 fn explain_disk(space: &DiskSpace) -> (Value, String) {
     let evidence = json!({
         "mount": space.mount,
@@ -273,13 +293,14 @@ mod tests {
         let begin = Instant::now();
         let pid = i32::try_from(std::process::id()).unwrap();
         let subjects = BTreeMap::from([(pid, "agent:me".to_owned())]);
+        let none = BTreeMap::new();
         let high = Figures::from([("cpu_percent".to_owned(), 95.0)]);
-        assert_eq!(alerts.judge_host(&high, &subjects, begin), []);
+        assert_eq!(alerts.judge_host(&high, &subjects, &none, begin), []);
         // Uses a few ticks, so that this process is among those that are named.
         while begin.elapsed() < Duration::from_millis(200) {
             std::hint::spin_loop();
         }
-        let found = alerts.judge_host(&high, &subjects, Instant::now());
+        let found = alerts.judge_host(&high, &subjects, &none, Instant::now());
         let top = found[0].evidence["top_processes"].as_array().unwrap();
         assert!(!top.is_empty() && top.len() <= 5, "{top:?}");
         assert!(top[0]["cpu_percent"].as_f64() > Some(0.0), "{top:?}");
@@ -289,8 +310,11 @@ mod tests {
             "{top:?}"
         );
         let low = Figures::from([("cpu_percent".to_owned(), 1.0)]);
-        assert_eq!(alerts.judge_host(&low, &subjects, Instant::now()), []);
-        let found = alerts.judge_host(&low, &subjects, Instant::now());
+        assert_eq!(
+            alerts.judge_host(&low, &subjects, &none, Instant::now()),
+            []
+        );
+        let found = alerts.judge_host(&low, &subjects, &none, Instant::now());
         assert_eq!(
             (found[0].state, found[0].severity),
             (AlertState::Resolved, Severity::Critical)
@@ -301,8 +325,21 @@ mod tests {
     fn scarce_memory_is_told_with_the_largest_processes() {
         let mut alerts = alerts(&[]);
         let figures = Figures::from([("memory_percent".to_owned(), 80.0)]);
-        let found = alerts.judge_host(&figures, &BTreeMap::new(), Instant::now());
+        let tree = |pid: i32, bytes: f64| Tree {
+            oldest: crate::cpu_time::Identity { pid, started: 1 },
+            figures: Figures::from([("rss_bytes".to_owned(), bytes)]),
+        };
+        let trees = [("agent:a", tree(1, 5.0)), ("agent:b", tree(2, 9.0))];
+        let trees = trees
+            .map(|(subject, tree)| (subject.to_owned(), tree))
+            .into();
+        let found = alerts.judge_host(&figures, &BTreeMap::new(), &trees, Instant::now());
         assert_eq!(found[0].message, "memory is at 80 % (warning from 75 %)");
+        let agents = &found[0].evidence["top_agents"];
+        assert_eq!(
+            *agents,
+            json!([{"subject": "agent:b", "rss_bytes": 9.0}, {"subject": "agent:a", "rss_bytes": 5.0}])
+        );
         let top = &found[0].evidence["top_processes"];
         assert!(
             top[0]["rss_bytes"].as_f64() >= top[1]["rss_bytes"].as_f64(),

@@ -85,7 +85,7 @@ impl Agent for PerformanceMonitor {
         for (subject, tree) in &trees {
             context.metrics(Some(subject), tree.figures.clone());
         }
-        self.raise_alerts(&host, &disks, context);
+        self.raise_alerts(&host, &disks, &trees, context);
         self.tell_anomalies(&host, &trees, context);
         Ok(self.summarize(&host, &disks, &trees, began.elapsed()))
     }
@@ -109,14 +109,20 @@ impl PerformanceMonitor {
         first
     }
 
-    fn raise_alerts(&mut self, host: &Figures, disks: &[DiskSpace], context: &Context) {
+    fn raise_alerts(
+        &mut self,
+        host: &Figures,
+        disks: &[DiskSpace],
+        trees: &BTreeMap<String, Tree>,
+        context: &Context,
+    ) {
         let now = Instant::now();
         let none = BTreeMap::new();
         let subjects = match &self.processes {
             Some(processes) => &processes.subjects,
             None => &none,
         };
-        let mut alerts = self.alerts.judge_host(host, subjects, now);
+        let mut alerts = self.alerts.judge_host(host, subjects, trees, now);
         alerts.extend(self.alerts.judge_disks(disks, now));
         for alert in alerts {
             context.alert(alert);

@@ -13,7 +13,7 @@ use crate::figures::hundredths;
 use crate::processes::identity;
 
 /// As many as a person reads.
-const NAMED_MAX: usize = 5;
+pub(crate) const NAMED_MAX: usize = 5;
 
 /// All processes at one moment.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use crate::common::{Monitor, Watched};
+use crate::common::{Monitor, PATIENCE, Watched};
 
 /// CPU time of one process, from its CPU clock: not what the monitor reads.
 fn cpu_time(pid: i32) -> Duration {
@@ -121,10 +121,15 @@ fn an_agent_that_ends_has_no_figures_any_more() {
     let mut monitor = Monitor::start("monitor-of-end", json!({"interval": "200ms"}));
     monitor.wait_for_figures("agent:short-lived", |_| true);
     drop(agent);
-    // The round that was under way may have seen it.
-    monitor.wait_for_beat();
-    monitor.figures.clear();
-    monitor.wait_for_beat();
-    assert!(!monitor.figures.contains_key("agent:short-lived"));
+    // The round that was under way has seen it, and on a busy machine earlier ones wait to be read.
+    let ended = Instant::now();
+    loop {
+        monitor.figures.clear();
+        monitor.wait_for_beat();
+        if !monitor.figures.contains_key("agent:short-lived") {
+            break;
+        }
+        assert!(ended.elapsed() < PATIENCE, "{:?}", monitor.figures);
+    }
     assert!(monitor.figures.contains_key("coordinator"));
 }
