@@ -45,6 +45,64 @@ async fn a_heartbeat_bar_counts_rolled_up_and_raw_rows_once() {
     thread.join(std::time::Duration::from_secs(5)).unwrap();
 }
 
+/// What a reader kept of a bar while time and the roll-up moved on is what a new reader finds.
+#[tokio::test]
+async fn a_bar_that_moves_on_is_the_same_as_one_read_anew() {
+    let place = place();
+    let Opened { writer, thread, .. } = place.open();
+    let id = writer
+        .register_agents(vec![agent("a", 1)], T0)
+        .await
+        .unwrap()[0]
+        .instance_id;
+    thread.join(std::time::Duration::from_secs(5)).unwrap();
+    let raw = place.raw();
+    let begin_ms = T0 / 3_600_000 * 3_600_000;
+    let kept = Reader::open(&place.path).unwrap();
+    for step in 0..60_i64 {
+        // Seven minutes and a bit each time, rolled up to within a minute.
+        let now_ms = begin_ms + step * 430_000;
+        for (table, period_ms) in [
+            ("heartbeat_minutes", 60_000),
+            ("heartbeat_hours", 3_600_000),
+        ] {
+            let sql = format!(
+                "INSERT INTO {table} VALUES (?1, ?2, ?3, 1, 0)
+                 ON CONFLICT (instance_id, period_ms) DO UPDATE SET heartbeats = heartbeats + ?3, degraded = degraded + 1"
+            );
+            for back_ms in [0, 60_000, 200_000] {
+                let period = (now_ms - back_ms) / period_ms * period_ms;
+                raw.execute(&sql, [id, period, step + 1]).unwrap();
+            }
+        }
+        let mark = now_ms << 20;
+        raw.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('heartbeats_rolled_to_id', ?1)",
+            [mark.to_string()],
+        )
+        .unwrap();
+        for (slots, slot_ms) in [(60, 60_000), (72, 1_200_000), (12, 7_200_000)] {
+            let from_ms =
+                now_ms / slot_ms * slot_ms - (i64::try_from(slots).unwrap() - 1) * slot_ms;
+            let bars = |reader: &Reader| {
+                let limit = std::time::Duration::from_secs(5);
+                reader
+                    .snapshot(limit, |snapshot| {
+                        snapshot.heartbeat_bar(from_ms, slots, slot_ms)
+                    })
+                    .unwrap()
+            };
+            let fresh = Reader::open(&place.path).unwrap();
+            assert_eq!(
+                bars(&kept),
+                bars(&fresh),
+                "step {step}, {slots} slots of {slot_ms} ms"
+            );
+            assert_eq!(bars(&kept), bars(&fresh), "asked again, step {step}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_chart_has_at_most_the_columns_asked_for_and_keeps_gaps() {
     let place = place();

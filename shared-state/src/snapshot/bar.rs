@@ -35,10 +35,57 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
 
 type Bars = BTreeMap<i64, Vec<Slot>>;
 
-/// The part of a bar that comes from roll-ups changes only when a roll-up moves on, every 15 seconds; reading it
-/// again for each page would be most of the page's time.
+/// Ranges that are kept: the choices of a page.
+const KEPT_MAX: usize = 4;
+
+/// The part of a bar that comes from roll-ups. A closed minute never changes again, so that a bar that was read before
+/// is moved on and only its newest slots are read: a day of a thousand instances is more than a million rows.
 #[derive(Debug, Default)]
-pub(crate) struct BarCache(RefCell<Option<(Range, Bars)>>);
+pub(crate) struct BarCache(RefCell<Vec<(Range, Bars)>>);
+
+impl BarCache {
+    /// Takes out what is known of this range, moved on to it, and from when on it is to be read.
+    fn take(&self, range: Range) -> (Bars, TimeMs) {
+        let mut kept = self.0.borrow_mut();
+        let found = kept
+            .iter()
+            .position(|(of, _)| (of.slots, of.slot_ms) == (range.slots, range.slot_ms));
+        let Some((of, mut bars)) = found.map(|at| kept.remove(at)) else {
+            return (Bars::new(), range.from_ms);
+        };
+        if of == range {
+            return (bars, range.to_ms());
+        }
+        let moved_ms = range.from_ms - of.from_ms;
+        // Slots are the same ones only where they begin at the same times.
+        if moved_ms < 0 || moved_ms % range.slot_ms != 0 || range.rolled_to < of.rolled_to {
+            return (Bars::new(), range.from_ms);
+        }
+        let moved = usize::try_from(moved_ms / range.slot_ms).unwrap_or(usize::MAX);
+        // The mark lies within a minute or an hour that was not counted to its end; one more where slots are odd.
+        let period_ms = if range.is_of_hours() {
+            3_600_000
+        } else {
+            60_000
+        };
+        let mark_ms = (of.rolled_to >> 20) - period_ms;
+        let closed_ms = range.start_of(mark_ms.clamp(range.from_ms, range.to_ms()));
+        let closed = usize::try_from((closed_ms - range.from_ms) / range.slot_ms).unwrap_or(0);
+        for bar in bars.values_mut() {
+            bar.drain(..moved.min(bar.len()));
+            bar.truncate(closed);
+            bar.resize(range.slots, Slot::default());
+        }
+        bars.retain(|_, bar| bar.iter().any(|slot| slot.heartbeats > 0));
+        (bars, closed_ms)
+    }
+
+    fn put(&self, range: Range, bars: Bars) {
+        let mut kept = self.0.borrow_mut();
+        kept.truncate(KEPT_MAX - 1);
+        kept.insert(0, (range, bars));
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
@@ -54,6 +101,16 @@ impl Range {
         let slots = i64::try_from(self.slots).unwrap_or(i64::MAX);
         self.from_ms
             .saturating_add(slots.saturating_mul(self.slot_ms))
+    }
+
+    /// Whether hours hold all that is needed.
+    fn is_of_hours(self) -> bool {
+        self.slot_ms % 3_600_000 == 0 && self.from_ms % 3_600_000 == 0
+    }
+
+    /// The start of the slot that holds this time.
+    fn start_of(self, ts_ms: TimeMs) -> TimeMs {
+        self.from_ms + (ts_ms - self.from_ms).div_euclid(self.slot_ms) * self.slot_ms
     }
 
     fn add(self, bars: &mut Bars, instance_id: i64, ts_ms: TimeMs, more: Slot) {
@@ -88,21 +145,9 @@ impl Snapshot<'_> {
             slot_ms: slot_ms.max(1),
             rolled_to,
         };
-        let cached = self
-            .bars
-            .0
-            .borrow()
-            .as_ref()
-            .filter(|(of, _)| *of == range)
-            .map(|(_, bars)| bars.clone());
-        let mut bars = match cached {
-            Some(bars) => bars,
-            None => {
-                let bars = self.rolled_up(range)?;
-                *self.bars.0.borrow_mut() = Some((range, bars.clone()));
-                bars
-            }
-        };
+        let (mut bars, from) = self.bars.take(range);
+        self.read_rolled_up(range, from, &mut bars)?;
+        self.bars.put(range, bars.clone());
         // What the roll-up has not counted yet.
         let after = rolled_to.max(first_id(from_ms) - 1);
         let mut statement = self.connection.prepare_cached(BAR_TAIL)?;
@@ -119,21 +164,25 @@ impl Snapshot<'_> {
         Ok(bars)
     }
 
-    fn rolled_up(&self, range: Range) -> Result<Bars> {
-        let mut bars = Bars::new();
-        let hours = range.slot_ms % 3_600_000 == 0 && range.from_ms % 3_600_000 == 0;
-        let mut statement =
-            self.connection
-                .prepare_cached(if hours { BAR_HOURS } else { BAR_MINUTES })?;
-        let mut rows = statement.query(params![range.from_ms, range.to_ms()])?;
+    fn read_rolled_up(&self, range: Range, from_ms: TimeMs, bars: &mut Bars) -> Result<()> {
+        if from_ms >= range.to_ms() {
+            return Ok(());
+        }
+        let sql = if range.is_of_hours() {
+            BAR_HOURS
+        } else {
+            BAR_MINUTES
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![from_ms, range.to_ms()])?;
         while let Some(row) = rows.next()? {
             let slot = Slot {
                 heartbeats: unsigned(row.get(2)?),
                 degraded: unsigned(row.get(3)?),
                 errors: unsigned(row.get(4)?),
             };
-            range.add(&mut bars, row.get(0)?, row.get(1)?, slot);
+            range.add(bars, row.get(0)?, row.get(1)?, slot);
         }
-        Ok(bars)
+        Ok(())
     }
 }
