@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use nix::sys::signal::Signal;
 
@@ -85,6 +85,19 @@ impl Coordinator {
         wait_for_condition("the end of the coordinator", || {
             self.ended().ok_or_else(|| self.last_lines())
         })
+    }
+
+    /// Waits for the end of one that only prints something; kills it where it does not end.
+    pub(crate) fn into_output(mut self) -> Output {
+        let status = wait_for_condition("the end of a command", || {
+            let status = self.child.try_wait().expect("a child can be waited for");
+            status.ok_or_else(|| self.last_lines())
+        });
+        Output {
+            status,
+            stdout: fs::read(&self.stdout).unwrap_or_default(),
+            stderr: fs::read(&self.stderr).unwrap_or_default(),
+        }
     }
 
     /// The last lines of its log, for messages of failed tests.

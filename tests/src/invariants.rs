@@ -10,7 +10,6 @@ pub(crate) fn check_database(database: &Database) {
     the_database_is_whole(database);
     the_end_of_an_invocation_is_told_completely(database);
     no_invocation_overlaps_another_of_its_instance(database);
-    no_row_of_the_coordinator_was_refused(database);
 }
 
 fn the_database_is_whole(database: &Database) {
@@ -47,7 +46,8 @@ fn no_invocation_overlaps_another_of_its_instance(database: &Database) {
     assert!(overlaps.is_empty(), "invocations overlap: {overlaps:?}");
 }
 
-fn no_row_of_the_coordinator_was_refused(database: &Database) {
+/// What agents and coordinator said could be stored.
+pub(crate) fn no_row_was_refused(database: &Database) {
     let refused = database.rows(
         "SELECT instance_id, value FROM counters WHERE name = 'rows_refused'",
         [],

@@ -34,6 +34,7 @@ pub struct Scene {
     folder: TempDir,
     coordinator: Option<Coordinator>,
     last_end: Option<Ended>,
+    expects_refusals: bool,
 }
 
 impl Scene {
@@ -49,6 +50,7 @@ impl Scene {
             folder,
             coordinator: None,
             last_end: None,
+            expects_refusals: false,
         }
     }
 
@@ -57,6 +59,11 @@ impl Scene {
         let mut scene = Self::new(agents);
         scene.start();
         scene
+    }
+
+    /// Its agents send what cannot be stored.
+    pub fn expect_refusals(&mut self) {
+        self.expects_refusals = true;
     }
 
     /// The folder.
@@ -74,6 +81,18 @@ impl Scene {
         let bytes = std::fs::read(self.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes)
             .lines()
+            .map(ToOwned::to_owned)
+            .collect()
+    }
+
+    /// What an agent printed as its log has it: the stream's word and the text, without the coordinator's own notes.
+    pub fn log(&self, name: &str) -> Vec<String> {
+        let lines = self.lines(&format!("logs/{name}"));
+        let after_time = lines
+            .iter()
+            .filter_map(|line| Some(line.split_once(' ')?.1));
+        after_time
+            .filter(|text| text.starts_with("out ") || text.starts_with("err "))
             .map(ToOwned::to_owned)
             .collect()
     }
@@ -218,10 +237,8 @@ impl Scene {
     /// Runs a verb of the coordinator.
     pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command();
-        command
-            .args(arguments)
-            .output()
-            .expect("the program starts")
+        command.args(arguments);
+        Coordinator::start(command, self.folder()).into_output()
     }
 
     /// What `status --json` says of the instances asked for.
@@ -239,6 +256,9 @@ impl Scene {
         }
         if self.database().path().exists() {
             invariants::check_database(&self.database());
+            if !self.expects_refusals {
+                invariants::no_row_was_refused(&self.database());
+            }
         }
         invariants::no_process_is_left(self.folder(), Duration::from_secs(10));
     }

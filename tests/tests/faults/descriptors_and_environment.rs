@@ -138,7 +138,7 @@ fn no_signal_is_blocked_or_ignored() {
     start_badly(&mut scene, &[]);
     scene.wait_for_state("status", "EXITED");
     scene.stop();
-    let log = scene.lines("logs/status.log");
+    let log = scene.log("status.log");
     for name in ["SigBlk", "SigIgn", "SigCgt"] {
         let wanted = format!("{name}:\t0000000000000000");
         assert!(

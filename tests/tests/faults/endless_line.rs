@@ -18,7 +18,7 @@ fn run(bytes: &str, stream_is_cut_at: usize) {
     scene.stop();
     let invocation = scene.database().invocations("endless").remove(0);
     assert_eq!(invocation.truncated_lines, 1, "{invocation:?}");
-    let log = scene.lines("logs/endless.log");
+    let log = scene.log("endless.log");
     assert_eq!(log.len(), 1, "one line was printed");
     assert!(
         log[0].ends_with("x …[truncated]"),
@@ -54,7 +54,7 @@ fn a_line_that_never_ends_is_cut_at_the_exit() {
         (1, 1),
         "{invocation:?}"
     );
-    let log = scene.lines("logs/endless.log");
+    let log = scene.log("endless.log");
     assert_eq!(log[0].matches('y').count(), 1024);
     assert!(log[0].ends_with(" …[truncated]"), "{log:?}");
 }

@@ -37,7 +37,8 @@ fn an_agent_that_is_never_ready_is_restarted_and_the_reason_says_so() {
 
 #[test]
 fn after_ready_the_heartbeats_are_expected() {
-    let lines = "heartbeat_timeout = \"500ms\"\nwatchdog_grace = \"200ms\"\n";
+    let lines =
+        "ready_timeout = \"300ms\"\nheartbeat_timeout = \"500ms\"\nwatchdog_grace = \"200ms\"\n";
     let actions = ["ready", "once=first", "hang", "live=20ms"];
     let mut scene = Scene::started(&AgentsFile::new().puppet("silent", lines, &actions));
     scene.wait_for_instance("silent", "restarted", |row| {

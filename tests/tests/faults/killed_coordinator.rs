@@ -20,11 +20,13 @@ impl Random {
     }
 }
 
-/// Waits until no process of the scene lives; returns how long that took.
+/// Waits until no agent of the scene lives; returns how long that took. What agents have started themselves is not
+/// bound to the coordinator: the next start ends it.
 fn wait_until_all_are_gone(scene: &Scene) -> Duration {
     let begin = Instant::now();
     wait_for_condition("the end of all agents", || {
-        let left = processes::living_with(scene.folder());
+        let mut left = processes::living_with(scene.folder());
+        left.retain(|process| process.pid == process.group);
         if left.is_empty() { Ok(()) } else { Err(left) }
     });
     begin.elapsed()

@@ -78,19 +78,14 @@ fn a_circle_of_dependencies_is_refused_and_shown() {
 }
 
 #[test]
-fn schema_prints_the_sql() {
+fn schema_prints_a_json_schema_that_tells_good_files_from_bad_ones() {
     let scene = Scene::new(&AgentsFile::new());
     let output = scene.run(&["schema"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let sql = String::from_utf8(output.stdout).unwrap();
-    let connection = rusqlite::Connection::open_in_memory().unwrap();
-    connection.execute_batch(&sql).unwrap();
-    let tables: i64 = connection
-        .query_row(
-            "SELECT count(*) FROM sqlite_schema WHERE name = 'invocations'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(tables, 1);
+    let schema = serde_json::from_slice(&output.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let file =
+        |key: &str| serde_json::json!({ "agents": { "w": { "command": ["w"], key: "5s" } } });
+    assert!(validator.is_valid(&file("heartbeat_timeout")));
+    assert!(!validator.is_valid(&file("heartbeat_timout")));
 }

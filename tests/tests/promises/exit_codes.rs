@@ -28,7 +28,13 @@ fn an_essential_agent_that_is_fatal_ends_everything_with_4() {
     let ended = scene.wait_for_end();
     assert_eq!(ended.code, Some(4), "{ended:#?}");
     assert!(ended.stderr.contains("vital"), "{ended:#?}");
-    assert_eq!(scene.instance("vital").state, "FATAL");
+    assert_eq!(
+        scene
+            .database()
+            .events_of(Some("vital"), "agent_fatal")
+            .len(),
+        1
+    );
     assert_eq!(
         scene.database().invocations("other")[0].exit_code,
         Some(0),

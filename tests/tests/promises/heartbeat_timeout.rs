@@ -24,7 +24,7 @@ fn a_hung_agent_gets_abrt_then_kill_and_comes_back() {
     let first = database.invocations("hung").remove(0);
     assert_eq!(
         first.reason.as_deref(),
-        Some("killed by SIGKILL (9)"),
+        Some("no heartbeat within 400ms; killed by SIGKILL (9)"),
         "{first:?}"
     );
     let lived_ms = first.ended_ms.unwrap() - first.started_ms;
@@ -46,7 +46,7 @@ fn abrt_alone_is_enough_for_one_that_does_not_ignore_it() {
     });
     assert_eq!(
         row.last_exit.as_deref(),
-        Some("killed by SIGABRT (6)"),
+        Some("no heartbeat within 400ms; killed by SIGABRT (6)"),
         "{row:?}"
     );
 }

@@ -39,8 +39,7 @@ fn ctrl_c_reaches_the_coordinator_only_and_leaves_nothing() {
 
 #[test]
 fn hup_is_ignored_with_a_warning_also_while_it_stops() {
-    let agents =
-        AgentsFile::new().puppet("worker", "", &["heard=stops", "linger=500ms", "live=20ms"]);
+    let agents = AgentsFile::new().puppet("worker", "", &["live=20ms", "mark=stops", "wait=500ms"]);
     let mut scene = Scene::started(&agents);
     let before = scene.wait_for_state("worker", "RUNNING");
     scene.coordinator().signal(Signal::SIGHUP);
@@ -66,7 +65,7 @@ fn hup_is_ignored_with_a_warning_also_while_it_stops() {
 fn a_stop_during_backoff_starts_nothing_more() {
     let lines = "backoff_initial = \"300ms\"\nbackoff_max = \"300ms\"\nshort_lived_max = 1000\nrestarts_max = 1000\n";
     let agents = AgentsFile::new()
-        .puppet("slow", "", &["heard=stops", "linger=1s", "live=20ms"])
+        .puppet("slow", "", &["live=20ms", "mark=stops", "wait=1s"])
         .puppet("crasher", lines, &["exit=1"]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("slow", "RUNNING");

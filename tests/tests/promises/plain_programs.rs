@@ -31,18 +31,14 @@ fn it_runs_once_it_lived_long_enough_and_comes_back_when_killed() {
         row.restarts == 1 && row.state == "RUNNING"
     });
     scene.stop();
-    let log = scene.lines("logs/legacy.log");
-    let texts: Vec<&str> = log
-        .iter()
-        .filter_map(|line| Some(line.split_once(' ')?.1))
-        .collect();
+    let log = scene.log("legacy.log");
     for wanted in [
         "out started",
         "out {\"type\":\"heartbeat\",\"seq\":5}",
         "err trouble",
     ] {
         assert_eq!(
-            texts.iter().filter(|text| **text == wanted).count(),
+            log.iter().filter(|text| *text == wanted).count(),
             2,
             "{wanted}: {log:?}"
         );

@@ -167,7 +167,7 @@ fn a_healthy_time_makes_the_next_failure_the_first_again() {
         .collect();
     assert_eq!(
         attempts,
-        [1, 2, 3, 2],
-        "the third lived long enough, its failure counts as the first"
+        [1, 2, 3, 1],
+        "the third lived long enough: 1 is the first after a healthy time"
     );
 }

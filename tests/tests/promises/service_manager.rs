@@ -76,13 +76,14 @@ fn ready_status_and_stopping_are_told() {
     manager.wait_for("READY=1");
     scene.wait_for_state("worker:1", "RUNNING");
     scene.wait_for_state("done", "EXITED");
-    let heard = manager.wait_for("STATUS=2 ");
-    let status = heard
-        .iter()
-        .flat_map(|text| text.lines())
-        .rfind(|line| line.starts_with("STATUS="))
-        .unwrap();
-    assert!(status.contains('3'), "of how many: {status}");
+    wait_for_condition("the status text counts them", || {
+        let heard = manager.wait_for("STATUS=3 agents: ");
+        let last = heard.iter().rfind(|text| text.contains("STATUS="));
+        match last {
+            Some(text) if text.contains("2 RUNNING") && text.contains("1 EXITED") => Ok(()),
+            _ => Err(heard),
+        }
+    });
     assert_eq!(manager.count("WATCHDOG=1"), 0, "no watchdog was asked for");
     scene.coordinator().signal(Signal::SIGTERM);
     scene.wait_for_end();
@@ -92,15 +93,17 @@ fn ready_status_and_stopping_are_told() {
 #[test]
 fn the_watchdog_is_petted_while_it_makes_progress_only() {
     let agents = AgentsFile::new().puppet("worker", "", &["live=20ms"]);
-    let (mut scene, mut manager) = start(&agents, Some("1000000"));
+    let (mut scene, mut manager) = start(&agents, Some("4000000"));
     scene.wait_for_state("worker", "RUNNING");
-    wait_for_condition("five signs of life", || match manager.count("WATCHDOG=1") {
-        count if count >= 5 => Ok(()),
-        count => Err(count),
+    wait_for_condition("three signs of life", || {
+        match manager.count("WATCHDOG=1") {
+            count if count >= 3 => Ok(()),
+            count => Err(count),
+        }
     });
     scene.coordinator().signal(Signal::SIGSTOP);
     let before = manager.count("WATCHDOG=1");
-    let_time_pass(Duration::from_millis(1500));
+    let_time_pass(Duration::from_millis(3500));
     let during = manager.count("WATCHDOG=1");
     scene.coordinator().signal(Signal::SIGCONT);
     assert!(

@@ -85,6 +85,7 @@ fn records_of_an_unknown_kind_are_refused_and_the_agent_lives_on() {
         "",
         &[unknown, "await-nack=5", "live=20ms"],
     ));
+    scene.expect_refusals();
     let row = scene.wait_for_state("bridge", "RUNNING");
     assert_eq!(row.restarts, 0, "{row:?}");
 }

@@ -5,7 +5,7 @@ use end_to_end::{AgentsFile, Scene, StatusLine};
 
 #[test]
 fn the_last_started_is_asked_first_and_dependents_end_before_what_they_need() {
-    let actions = ["heard=stops", "linger=200ms", "live=20ms"];
+    let actions = ["live=20ms", "mark=stops", "wait=200ms"];
     let agents = AgentsFile::new()
         .puppet("database", "", &actions)
         .puppet("service", "depends_on = [\"database\"]\n", &actions)
@@ -72,7 +72,7 @@ fn a_stop_signal_of_its_own_is_used() {
 
 #[test]
 fn stopping_is_seen_while_it_lasts() {
-    let actions = ["heard=stops", "linger=1s", "live=20ms"];
+    let actions = ["live=20ms", "mark=stops", "wait=1s"];
     let mut scene = Scene::started(&AgentsFile::new().puppet("worker", "", &actions));
     scene.wait_for_state("worker", "RUNNING");
     scene

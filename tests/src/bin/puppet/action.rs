@@ -15,7 +15,7 @@ Durations: 20ms, 1s. Bytes: a number. FILE is made in the working directory unle
 Messages:
   hello=NAME ready heartbeat   one message each; heartbeat=TEXT has a message
   beat=COUNT/INTERVAL          heartbeats at an interval, whatever comes
-  live=INTERVAL                heartbeats until TERM, INT or a stop message; then exits with 0
+  live=INTERVAL                heartbeats until TERM, INT or a stop message
   event=KIND:MESSAGE  metrics=NAME:VALUE  put=KEY:JSON  delete=KEY  stopping=REASON
   records=ID                   one langsmith_run with a cursor; waits for its ack, then says event acknowledged
   await-ack=ID  await-nack=ID  waits for an answer
@@ -31,9 +31,7 @@ Output:
 Waiting:
   wait=DURATION                silent; TERM has its usual effect
   wait-for=FILE                until FILE exists
-  heard=FILE                   from now on, live and idle append `pid invocation unix_ms` to FILE when asked to stop
-  linger=DURATION              from now on, live and idle take this long from there to their exit
-  idle                         silent until TERM, INT or a stop message; then exits with 0
+  idle                         silent until TERM, INT or a stop message
   hang                         silent for ever, also when asked to stop by message
 Ending:
   exit=CODE raise=SIGNAL crash (an abort)
@@ -47,6 +45,7 @@ Family:
   squat=PIDFILE:OUT            once the process of PIDFILE is reaped, takes its pid with a group of its own and writes
                                to OUT which signals that group gets; needs a pid namespace of its own
 Telling:
+  alive=PIDFILE:OUT            appends `alive` or `gone` to OUT: whether the process of PIDFILE lives
   mark=FILE                    appends `pid invocation unix_ms`
   report=FILE                  descriptors, environment, signals, process group as JSON
   once=FILE ACTION             performs ACTION only if FILE does not exist, and makes it";
@@ -68,8 +67,6 @@ pub(crate) enum Action {
     AwaitAck(u64),
     AwaitNack(u64),
     Listen(PathBuf),
-    Heard(PathBuf),
-    Linger(Duration),
     Print(String),
     Eprint(String),
     Raw(Vec<u8>),
@@ -94,6 +91,7 @@ pub(crate) enum Action {
     LeaveBeating(PathBuf),
     Orphans(u32),
     Squat(PathBuf, PathBuf),
+    Alive(PathBuf, PathBuf),
     Mark(PathBuf),
     Report(PathBuf),
     Once(PathBuf),
@@ -131,8 +129,6 @@ impl FromStr for Action {
             "await-ack" => Self::AwaitAck(value.parse()?),
             "await-nack" => Self::AwaitNack(value.parse()?),
             "listen" => Self::Listen(file()),
-            "heard" => Self::Heard(file()),
-            "linger" => Self::Linger(duration(value)?),
             "print" => Self::Print(value.to_owned()),
             "eprint" => Self::Eprint(value.to_owned()),
             "raw" => Self::Raw(unescape(value)?),
@@ -157,6 +153,7 @@ impl FromStr for Action {
             "leave-beating" => Self::LeaveBeating(file()),
             "orphans" => Self::Orphans(value.parse()?),
             "squat" => pair(value, ':').map(|(pid, out)| Self::Squat(pid.into(), out.into()))?,
+            "alive" => pair(value, ':').map(|(pid, out)| Self::Alive(pid.into(), out.into()))?,
             "mark" => Self::Mark(file()),
             "report" => Self::Report(file()),
             "once" => Self::Once(file()),

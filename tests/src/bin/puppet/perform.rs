@@ -2,7 +2,7 @@
 //! How each is done stands in the file of its topic.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agent_protocol::{
@@ -19,7 +19,7 @@ use crate::family;
 use crate::input::{Ears, Heard};
 use crate::output::{self, ERR, OUT, put_bytes, put_lines, say};
 use crate::report::{Start, mark};
-use crate::squat::squat;
+use crate::squat::{squat, tell_whether_alive};
 
 /// How often a file is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -29,8 +29,6 @@ pub(crate) struct Puppet {
     start: Start,
     ears: Ears,
     seq: u64,
-    heard: Option<PathBuf>,
-    linger: Duration,
 }
 
 impl Puppet {
@@ -39,8 +37,6 @@ impl Puppet {
             start,
             ears: Ears::new(),
             seq: 0,
-            heard: None,
-            linger: Duration::ZERO,
         }
     }
 
@@ -69,14 +65,12 @@ impl Puppet {
     fn perform(&mut self, action: &Action) -> Result<ControlFlow<u8>> {
         match action {
             Action::Beat(count, interval) => self.beat(*count, *interval)?,
-            Action::Live(interval) => return self.live(*interval),
-            Action::Idle => return self.idle(),
+            Action::Live(interval) => self.live(*interval)?,
+            Action::Idle => self.idle()?,
             Action::Records(id) => self.send_records(*id)?,
             Action::AwaitAck(id) => self.await_answer(*id, true)?,
             Action::AwaitNack(id) => self.await_answer(*id, false)?,
             Action::Listen(file) => self.ears.record(file)?,
-            Action::Heard(file) => self.heard = Some(file.clone()),
-            Action::Linger(time) => self.linger = *time,
             Action::Wait(time) => wait(*time)?,
             Action::WaitFor(file) => wait_for(file)?,
             Action::Hang => loop {
@@ -135,31 +129,23 @@ impl Puppet {
         Ok(())
     }
 
-    fn live(&mut self, interval: Duration) -> Result<ControlFlow<u8>> {
+    fn live(&mut self, interval: Duration) -> Result<()> {
         self.ears.obey()?;
         loop {
             self.speak(&Action::Heartbeat(String::new()))?;
             let next = Instant::now() + interval;
             while let Some(heard) = self.ears.listen(Some(next))? {
                 if matches!(heard, Heard::Stop) {
-                    return self.end_as_asked();
+                    return Ok(());
                 }
             }
         }
     }
 
-    fn idle(&mut self) -> Result<ControlFlow<u8>> {
+    fn idle(&mut self) -> Result<()> {
         self.ears.obey()?;
         while !matches!(self.ears.listen(None)?, Some(Heard::Stop)) {}
-        self.end_as_asked()
-    }
-
-    fn end_as_asked(&self) -> Result<ControlFlow<u8>> {
-        if let Some(file) = &self.heard {
-            mark(file)?;
-        }
-        wait(self.linger)?;
-        Ok(ControlFlow::Break(0))
+        Ok(())
     }
 
     /// One run with a cursor that names the batch, acknowledged before anything else happens.
@@ -236,6 +222,7 @@ fn act(action: &Action) -> Result<()> {
         Action::LeaveBeating(file) => family::leave_session_beating(file),
         Action::Orphans(count) => family::leave_orphans(*count),
         Action::Squat(pid_file, out) => squat(pid_file, out),
+        Action::Alive(pid_file, out) => tell_whether_alive(pid_file, out),
         Action::Mark(file) => mark(file),
         other => bail!("perform {other:?} here"),
     }

@@ -19,15 +19,15 @@ pub(crate) struct Start {
 impl Start {
     pub(crate) fn read() -> Self {
         let mut descriptors = BTreeMap::new();
-        // The walk's own descriptor is in the list too; it is gone when its link is read afterwards.
-        let names: Vec<_> = std::fs::read_dir("/proc/self/fd")
+        // Names only, so that the walk's own descriptor is closed again when the links are read.
+        let numbers: Vec<i32> = std::fs::read_dir("/proc/self/fd")
             .into_iter()
             .flatten()
             .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .collect();
-        for entry in names {
-            let number = entry.file_name().to_string_lossy().parse();
-            if let (Ok(number), Ok(target)) = (number, std::fs::read_link(entry.path())) {
+        for number in numbers {
+            if let Ok(target) = std::fs::read_link(format!("/proc/self/fd/{number}")) {
                 descriptors.insert(number, target.to_string_lossy().into_owned());
             }
         }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, getpid, getppid, setsid};
+use nix::unistd::{Pid, getpid, setsid};
 
 use crate::family::fork_into;
 use crate::input::Ears;
@@ -21,22 +21,16 @@ const TRIES_MAX: u32 = 200;
 
 /// Waits until the process named in `pid_file` is reaped, then forks a process with that pid.
 pub(crate) fn squat(pid_file: &Path, out: &Path) -> Result<()> {
-    let text = fs::read_to_string(pid_file)?;
-    let wanted = text
-        .split_whitespace()
-        .next()
-        .context("the file begins with a pid")?;
-    let wanted = Pid::from_raw(wanted.parse()?);
+    let wanted = read_pid(pid_file)?;
     while kill(wanted, None) != Err(Errno::ESRCH) {
         pause_briefly()?;
     }
     for _ in 0..TRIES_MAX {
         let last = (wanted.as_raw() - 1).to_string();
         fs::write("/proc/sys/kernel/ns_last_pid", last).context("set the next pid")?;
-        let parent = getpid();
         let child = fork_into(|| {
             if getpid() == wanted {
-                watch_signals(parent, out)
+                watch_signals(out)
             } else {
                 Ok(())
             }
@@ -50,25 +44,39 @@ pub(crate) fn squat(pid_file: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Leads a group with the old pid until its parent is gone. Every signal that can be caught is a line of `out`; one
-/// that cannot be caught is seen by the missing last line, `survived`.
-fn watch_signals(parent: Pid, out: &Path) -> Result<()> {
+fn read_pid(file: &Path) -> Result<Pid> {
+    let text = fs::read_to_string(file)?;
+    let word = text
+        .split_whitespace()
+        .next()
+        .context("the file begins with a pid")?;
+    Ok(Pid::from_raw(word.parse()?))
+}
+
+/// Appends whether a process lives; a zombie does not.
+pub(crate) fn tell_whether_alive(pid_file: &Path, out: &Path) -> Result<()> {
+    let stat =
+        fs::read_to_string(format!("/proc/{}/stat", read_pid(pid_file)?)).unwrap_or_default();
+    let is_alive = stat
+        .rsplit_once(") ")
+        .is_some_and(|(_, state)| !state.starts_with('Z'));
+    append(out, if is_alive { "alive\n" } else { "gone\n" })
+}
+
+/// Leads a group with the old pid for ever. Every signal that can be caught is a line of `out`.
+fn watch_signals(out: &Path) -> Result<()> {
     let mut set = SigSet::all();
     set.remove(Signal::SIGCHLD);
     set.thread_block()?;
-    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK)?;
+    let signals = SignalFd::new(&set)?;
     setsid()?;
     append(out, "squatting\n")?;
-    while getppid() == parent {
-        while let Some(signal) = signals.read_signal()? {
-            append(
-                out,
-                &format!("signal {} from {}\n", signal.ssi_signo, signal.ssi_pid),
-            )?;
+    loop {
+        if let Some(signal) = signals.read_signal()? {
+            let (number, sender) = (signal.ssi_signo, signal.ssi_pid);
+            append(out, &format!("signal {number} from {sender}\n"))?;
         }
-        pause_briefly()?;
     }
-    append(out, "survived\n")
 }
 
 fn pause_briefly() -> Result<()> {
