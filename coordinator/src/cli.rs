@@ -1,9 +1,12 @@
 //! The command line. It runs nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coordinator_config::{LogFormat, Overrides};
+
+const AGENTS: &str = "agents.toml";
 
 const AFTER_HELP: &str = "\
 Without a command it runs in the foreground until TERM or INT (Ctrl-C).
@@ -37,17 +40,19 @@ pub(crate) struct Paths {
         global = true,
         value_name = "FILE",
         env = "COORDINATOR_AGENTS",
-        default_value = "agents.toml",
-        hide_env_values = true
+        default_value = AGENTS,
+        hide_env_values = true,
+        value_parser = path()
     )]
-    pub(crate) agents: PathBuf,
+    agents: PathBuf,
     /// The database
     #[arg(
         long,
         global = true,
         value_name = "FILE",
         env = "SHARED_STATE_SQLITE",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = path()
     )]
     database: Option<PathBuf>,
     /// The control socket
@@ -56,7 +61,8 @@ pub(crate) struct Paths {
         global = true,
         value_name = "FILE",
         env = "COORDINATOR_SOCKET",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = path()
     )]
     socket: Option<PathBuf>,
     /// The folder of the log files
@@ -65,12 +71,26 @@ pub(crate) struct Paths {
         global = true,
         value_name = "FOLDER",
         env = "AGENT_LOG_DIR",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = path()
     )]
     log_dir: Option<PathBuf>,
 }
 
+/// A path that may be empty: in an environment that means that it is not set.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
 impl Paths {
+    /// The file of agents.
+    pub(crate) fn agents(&self) -> &Path {
+        match self.agents.as_os_str().is_empty() {
+            true => Path::new(AGENTS),
+            false => &self.agents,
+        }
+    }
+
     pub(crate) fn overrides(&self) -> Overrides {
         Overrides {
             database: self.database.clone(),

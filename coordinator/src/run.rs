@@ -16,7 +16,7 @@ use coordinator_config::{Config, Settings, json_schema, load, load_dotenv};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use shared_state::{
-    Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer, schema_sql,
+    EventRow, Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer, schema_sql,
 };
 use tracing::{error, info, warn};
 
@@ -28,7 +28,7 @@ use crate::lock::{Lock, LockError};
 use crate::process::{Children, Spawner};
 use crate::shared::Shared;
 use crate::supervisor::{Ending, Supervisor};
-use crate::{Exit, clock, logging, proc_stat, registration, survivors};
+use crate::{Exit, logging, proc_stat, registration, survivors};
 
 /// How long the last rows may take to get to the disk.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
@@ -50,19 +50,16 @@ pub fn start() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Exit {
-    let agents = match cli.paths.agents.as_os_str().is_empty() {
-        true => "agents.toml".into(),
-        false => cli.paths.agents.clone(),
-    };
+    let agents = cli.paths.agents();
     match cli.command {
         Some(Command::Schema { sql }) => print_schema(sql),
-        Some(Command::Check) => match load(&agents) {
+        Some(Command::Check) => match load(agents) {
             Ok(config) => report_sound(&config),
             Err(errors) => complain(&errors.to_string(), Exit::Configuration),
         },
         Some(Command::Status { json, names }) => {
             // The file may name the socket; a broken one must not hide a coordinator that runs.
-            let config = load(&agents).ok();
+            let config = load(agents).ok();
             match Settings::resolve(
                 cli.paths.overrides(),
                 config.as_ref().map(|config| &config.coordinator),
@@ -74,7 +71,7 @@ fn run(cli: Cli) -> Exit {
                 ),
             }
         }
-        None => match load(&agents) {
+        None => match load(agents) {
             Ok(config) => run_coordinator(&cli, &config).unwrap_or_else(|failure| failure.tell()),
             Err(errors) => complain(
                 &format!("{errors}; nothing was started"),
@@ -290,11 +287,14 @@ fn writer_options(config: &Config) -> WriterOptions {
 /// What the last coordinator left: its invocations are closed as lost already, their processes are ended now.
 fn report_lost(opened: &Opened, settings: &Settings) {
     for lost in &opened.lost {
+        let (agent, pid) = (&lost.instance_name, lost.pid);
         warn!(
-            agent = lost.instance_name,
-            pid = lost.pid,
-            "invocation lost: the last coordinator died while it was running"
+            agent,
+            pid, "invocation lost: the last coordinator died while it was running"
         );
+        let message = "the coordinator died while it was running".to_owned();
+        let of = (Some(lost.instance_id), Some(lost.invocation_id));
+        record(opened, 2, "invocation_lost", message, of);
     }
     for survivor in survivors::end_survivors(&opened.lost, &settings.database) {
         let (pid, invocation) = (survivor.pid.as_raw(), survivor.invocation_id);
@@ -302,16 +302,29 @@ fn report_lost(opened: &Opened, settings: &Settings) {
             pid,
             invocation, "ended a process that the last coordinator left"
         );
-        opened.writer.record(Fact::Event(shared_state::EventRow {
-            ts_ms: clock::wall_ms(),
-            instance_id: None,
-            invocation_id: Some(invocation),
-            level: 2,
-            kind: "orphan_ended".into(),
-            message: format!("process {pid} of a lost invocation was still alive and was killed"),
-            data: None,
-        }));
+        let message = format!("process {pid} of a lost invocation was still alive and was killed");
+        record(opened, 2, "orphan_ended", message, (None, Some(invocation)));
     }
+    let message = format!("version {}, pid {}", env!("CARGO_PKG_VERSION"), Pid::this());
+    record(opened, 1, "coordinator_started", message, (None, None));
+}
+
+fn record(
+    opened: &Opened,
+    level: u8,
+    kind: &str,
+    message: String,
+    (instance_id, invocation_id): (Option<i64>, Option<i64>),
+) {
+    opened.writer.record(Fact::Event(EventRow {
+        ts_ms: wall_ms(),
+        instance_id,
+        invocation_id,
+        level,
+        kind: kind.into(),
+        message,
+        data: None,
+    }));
 }
 
 async fn supervise(

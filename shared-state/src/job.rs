@@ -53,6 +53,15 @@ pub(crate) fn rows_of(fact: &Fact) -> usize {
     }
 }
 
+/// How many rows a fact has, for counters that people read.
+pub(crate) fn count_rows(fact: &Fact) -> usize {
+    match fact {
+        Fact::Heartbeats(batch) => batch.rows.len(),
+        Fact::Records(batch) => batch.rows.len(),
+        _ => 1,
+    }
+}
+
 /// Whose fact it is, for the counter of drops.
 pub(crate) fn instance_of(fact: &Fact) -> i64 {
     match fact {

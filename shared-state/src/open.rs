@@ -83,6 +83,8 @@ pub struct LostInvocation {
     /// Which.
     pub invocation_id: i64,
     /// Of which instance.
+    pub instance_id: i64,
+    /// The instance's name.
     pub instance_name: String,
     /// Its process.
     pub pid: Option<i32>,
@@ -232,7 +234,7 @@ struct Start {
 }
 
 const LOST: &str = "
-    SELECT v.invocation_id, i.name, v.pid, v.pid_start_ticks
+    SELECT v.invocation_id, v.instance_id, i.name, v.pid, v.pid_start_ticks
     FROM invocations v JOIN instances i USING (instance_id) WHERE v.ended_ms IS NULL";
 const CLOSE_LOST: &str = "
     UPDATE invocations SET ended_ms = ?1, outcome = 'lost', reason = 'the coordinator died while it was running'
@@ -259,10 +261,11 @@ fn begin_incarnation(connection: &mut Connection, identity: &Identity) -> rusqli
         .query_map([], |row| {
             Ok(LostInvocation {
                 invocation_id: row.get(0)?,
-                instance_name: row.get(1)?,
-                pid: row.get(2)?,
+                instance_id: row.get(1)?,
+                instance_name: row.get(2)?,
+                pid: row.get(3)?,
                 pid_start_ticks: row
-                    .get::<_, Option<i64>>(3)?
+                    .get::<_, Option<i64>>(4)?
                     .and_then(|ticks| u64::try_from(ticks).ok()),
             })
         })?

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::answer::{Answer, Outcome};
 use crate::apply::{Applier, ApplyError};
-use crate::job::{Job, instance_of, rows_of};
+use crate::job::{Job, count_rows, instance_of};
 use crate::queue::{Batch, Queue};
 use crate::{Fact, HeartbeatBatch, TimeMs, registry};
 
@@ -102,7 +102,7 @@ impl Transactor {
                     ..
                 } if batch.rows.len() > 1 => self.apply_each_heartbeat(batch, now_ms),
                 Job::Fact { fact, .. } => {
-                    self.refuse(reason, instance_of(fact), rows_of(fact), now_ms)
+                    self.refuse(reason, instance_of(fact), count_rows(fact), now_ms)
                 }
                 Job::Register { .. } | Job::Cursors { .. } => Ok(Outcome::Refused(reason)),
             },

@@ -44,7 +44,10 @@ impl AgentTask {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Start => self.step(Event::Start),
+            Command::Start => {
+                self.was_wanted = true;
+                self.step(Event::Start);
+            }
             Command::Stop => self.step(Event::Stop),
             Command::Kill => self.step(Event::Kill),
             Command::Dependencies { ready, waits_for } => {

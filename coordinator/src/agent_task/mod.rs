@@ -56,6 +56,8 @@ pub(crate) struct AgentTask {
     has_flooded: bool,
     /// A start that failed, not yet told to the lifecycle.
     failed_start: Option<Cause>,
+    /// Whether somebody has wanted it up since the start of the coordinator.
+    was_wanted: bool,
     restarts: u64,
     last_invocation_id: Option<i64>,
     last_exit: Option<String>,
@@ -104,6 +106,7 @@ impl AgentTask {
             alarm: Alarm::default(),
             has_flooded: false,
             failed_start: None,
+            was_wanted: false,
             last_invocation_id: None,
             last_exit: None,
             spawn_error: None,
@@ -114,6 +117,9 @@ impl AgentTask {
 
     /// Runs until the supervisor lets go of it and everything that it has heard is on its way.
     pub(crate) async fn run(mut self) {
+        if !self.instance.config.autostart {
+            self.publish(std::time::Instant::now());
+        }
         while let Some(happened) = self.next().await {
             self.handle(happened);
         }

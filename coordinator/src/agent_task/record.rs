@@ -138,7 +138,10 @@ impl AgentTask {
         {
             return;
         }
-        let reason = words::reason(&phase, now, self.spawn_error.as_deref(), &self.waits_for);
+        let reason = match self.was_wanted {
+            true => words::reason(&phase, now, self.spawn_error.as_deref(), &self.waits_for),
+            false => "not started: autostart = false".into(),
+        };
         let next = Published {
             state: Some(state),
             goal_up,
@@ -237,6 +240,7 @@ impl AgentTask {
                 self.event(2, "agent_killed", &reason, id);
             }
             Phase::Stopping { .. } => info!(agent, pid, "agent asked to stop"),
+            Phase::Stopped if !self.was_wanted => info!(agent, reason, "agent not started"),
             Phase::Stopped => {
                 info!(agent, reason, "agent stopped");
                 self.event(1, "agent_stopped", &reason, id);

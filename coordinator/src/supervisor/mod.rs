@@ -13,7 +13,7 @@ use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::agent_log::{AgentLog, LogWriter};
 use crate::agent_task::{AgentTask, COMMANDS_MAX, Command};
@@ -121,11 +121,6 @@ impl Supervisor {
         for (index, instance) in self.instances.iter().enumerate() {
             if instance.config.autostart {
                 send(&self.commands[index], Command::Start).await;
-            } else {
-                info!(
-                    agent = instance.name,
-                    "agent not started: autostart = false"
-                );
             }
         }
         self.systemd.tell_ready();
