@@ -28,6 +28,8 @@ const HOST: &str = "host";
 pub struct PerformanceMonitor {
     settings: Settings,
     before: Option<HostReading>,
+    /// From the start of the last round to its sample: the first round takes another one before.
+    sampled_after: Duration,
     /// Nothing when the monitor runs alone.
     processes: Option<ProcessTable>,
     alerts: Alerts,
@@ -55,17 +57,20 @@ impl Agent for PerformanceMonitor {
             anomalies: Anomalies::new(rules),
             processes: coordinator.map(ProcessTable::new),
             before: None,
+            sampled_after: Duration::ZERO,
             settings,
         })
     }
 
     async fn cycle(&mut self, context: &Context) -> Result<Beat, AgentError> {
+        let round_began = Instant::now();
         let before = match self.before.take() {
             Some(before) => before,
             None => self.take_first_sample(context).await,
         };
         let began = Instant::now();
         let now = read_host();
+        self.sampled_after = now.at.saturating_duration_since(round_began);
         let host = host_figures(&before, &now);
         self.before = Some(now);
         if !host.contains_key("cpu_percent") && !host.contains_key("memory_percent") {
@@ -90,8 +95,9 @@ impl Agent for PerformanceMonitor {
         Ok(self.summarize(&host, &disks, &trees, began.elapsed()))
     }
 
+    /// From sample to sample, not from round to round: a short span after the first round would be a coarse measurement.
     fn interval(&self) -> Duration {
-        self.settings.interval
+        self.settings.interval + self.sampled_after
     }
 }
 

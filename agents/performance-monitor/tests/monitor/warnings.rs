@@ -66,9 +66,9 @@ fn cpu_over_a_threshold_is_an_alert_that_names_the_agent() {
 
 #[test]
 fn a_jump_of_an_agents_memory_is_an_event_with_its_evidence() {
-    // Memory, since on a busy machine CPU jumps only when its turn comes. dd fills 64 MiB at once and then waits for ever
+    // Memory, since on a busy machine CPU jumps only when its turn comes. dd fills 64 MiB at once and then waits
     // for somebody to read them.
-    let swell = "dd if=/dev/zero bs=64M count=1 2>/dev/null | sleep 600";
+    let swell = "dd if=/dev/zero bs=64M count=1 2>/dev/null | sleep 60";
     let mut agent = Watched::run("jumper", &format!("echo 1; read line; {swell}"));
     agent.read_number();
     let config = json!({"interval": "200ms", "anomaly_history_samples": 8, "anomaly_score": 8});
