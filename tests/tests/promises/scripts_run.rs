@@ -1,11 +1,30 @@
 //! `scripts/run` as the README says it: one command, an address, and nothing left after Ctrl-C.
 //! What the page shows is tested with a browser.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use end_to_end::{AgentsFile, Coordinator, Scene, processes, program, wait_for_condition};
 use nix::sys::signal::Signal;
+
+/// The build of the tests has built everything already; building again beside tests that run would replace the programs
+/// under their hands. So `cargo` only notes what it was asked for.
+fn path_with_a_cargo_that_is_done(scene: &Scene) -> String {
+    let folder = scene.path("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let cargo = folder.join("cargo");
+    std::fs::write(
+        &cargo,
+        format!(
+            "#!/bin/sh\necho \"$@\" >>'{}'\n",
+            scene.path("built").display()
+        ),
+    )
+    .unwrap();
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
 
 #[test]
 fn it_prints_the_address_and_ends_in_order() {
@@ -15,17 +34,12 @@ fn it_prints_the_address_and_ends_in_order() {
         .expect("the crate lies in the repository");
     let mut command = Command::new(repository.join("scripts/run"));
     scene.prepare(&mut command);
-    // The binaries that the tests use are the ones that it finds built.
     let target = program("coordinator")
         .ancestors()
         .nth(2)
         .unwrap()
         .to_owned();
-    for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "USER"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
+    command.env("PATH", path_with_a_cargo_that_is_done(&scene));
     command
         .env("CARGO_TARGET_DIR", target)
         .env("COORDINATOR_AGENTS", scene.path("agents.toml"))
@@ -50,6 +64,18 @@ fn it_prints_the_address_and_ends_in_order() {
         processes::living_with(scene.folder()).len() >= 4,
         "script, coordinator, dashboard, agent"
     );
+    let built = scene.lines("built");
+    for name in [
+        "coordinator",
+        "dashboard",
+        "langsmith-bridge",
+        "performance-monitor",
+    ] {
+        assert!(
+            built[0].starts_with("build ") && built[0].contains(&format!("-p {name}")),
+            "{built:?}"
+        );
+    }
     script.signal(Signal::SIGINT);
     let ended = script.wait_for_end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
