@@ -73,3 +73,38 @@ fn a_message_without_newline_before_the_exit_counts() {
     );
     assert_eq!(scene.database().invocations("talker")[0].heartbeats, 2);
 }
+
+/// One end may be read in luck; each of these is a race between the exit and the last bytes in the pipes.
+#[test]
+fn nothing_is_lost_though_it_ends_at_once_many_times() {
+    let lines = "instances = 4\nshort_lived_max = 100\nrestarts_max = 1000000\nfatal_retry = \"never\"\n\
+                 backoff_initial = \"0s\"\nbackoff_max = \"0s\"\n";
+    let actions = [
+        "heartbeat",
+        "lines=3",
+        "eprint=bye",
+        "heartbeat",
+        "raw=end",
+        "exit=3",
+    ];
+    let mut scene = Scene::started(&AgentsFile::new().puppet("brief", lines, &actions));
+    for ordinal in 0..4 {
+        scene.wait_for_state(&format!("brief:{ordinal}"), "FATAL");
+    }
+    let counts = scene.database().rows(
+        "SELECT heartbeats, log_lines, count(*) FROM invocations GROUP BY 1, 2",
+        [],
+        |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+            ))
+        },
+    );
+    assert_eq!(
+        counts,
+        [(2, 5, 400)],
+        "heartbeats, lines of the log, how many invocations"
+    );
+}
