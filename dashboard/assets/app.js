@@ -71,7 +71,7 @@ function refresh() {
 // The number of the unwell in the tab.
 let drawn = null;
 function drawFavicon() {
-  const { unwell = "0", firing = "0" } = byId("head")?.dataset ?? {};
+  const { unwell = "0" } = byId("head")?.dataset ?? {};
   if (drawn === unwell) return;
   drawn = unwell;
   const count = Number(unwell);
@@ -82,7 +82,6 @@ function drawFavicon() {
     ? `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#b3241b"/><text x="16" y="23" font-family="sans-serif" font-weight="bold" font-size="20" fill="#fff" text-anchor="middle">${text}</text></svg>`
     : `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1d5fa8"/><path d="M5 17h5l3-8 5 15 3-7h6" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
   byId("favicon").href = `data:image/svg+xml,${encodeURIComponent(svg)}`;
-  void firing;
 }
 
 // What a slot of a heartbeat bar says, under the pointer.
@@ -119,7 +118,6 @@ function statusOf(bar, slot) {
 
 byId("theme").addEventListener("click", toggleTheme);
 byId("pause").addEventListener("click", () => setPaused(!live.isPaused()));
-byId("pause").hidden = !stream;
 keys.listen({
   pause: () => { if (stream) setPaused(!live.isPaused()); },
   theme: toggleTheme,

@@ -93,7 +93,7 @@ function make({ at, origin: from, segments }) {
   time.textContent = at.slice(11, 23);
   const who = document.createElement("span");
   who.className = "origin";
-  who.textContent = from;
+  who.textContent = from === "coordinator" ? "coord" : from;
   const text = document.createElement("span");
   text.className = "text";
   for (const segment of segments) {

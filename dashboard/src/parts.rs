@@ -40,10 +40,13 @@ pub struct List {
     pub items: Vec<Arc<Part>>,
 }
 
-impl List {
+impl maud::Render for List {
     /// All children, for the first page.
-    pub fn html(&self) -> Markup {
-        PreEscaped(self.items.iter().map(|part| part.html.as_str()).collect())
+    fn render_to(&self, buffer: &mut String) {
+        buffer.reserve(self.items.iter().map(|part| part.html.len()).sum());
+        self.items
+            .iter()
+            .for_each(|part| buffer.push_str(&part.html));
     }
 }
 
@@ -70,12 +73,8 @@ impl Parts {
     }
 
     /// The children of this container, for the first page.
-    pub fn list(&self, id: &str) -> Markup {
-        self.lists
-            .iter()
-            .find(|list| list.id == id)
-            .map(List::html)
-            .unwrap_or_default()
+    pub fn list(&self, id: &str) -> Option<&List> {
+        self.lists.iter().find(|list| list.id == id)
     }
 }
 

@@ -96,7 +96,7 @@ pub fn page(parts: &Parts, facts: &AgentFacts, log: &Log, span: Span, theme: The
         (parts.part("figures"))
         section.card aria-labelledby="charts-title" {
             div.card-head { h2 #charts-title { "Charts" } (spans(span)) }
-            div #charts.charts data-id=(instance.instance_id) { (parts.list("charts")) }
+            div #charts.charts data-id=(instance.instance_id) { @if let Some(list) = parts.list("charts") { (list) } }
             @if facts.series.is_empty() {
                 (pieces::empty("No figures yet", "An agent reports figures with its heartbeats, the performance-monitor those of its process."))
             }
@@ -107,21 +107,21 @@ pub fn page(parts: &Parts, facts: &AgentFacts, log: &Log, span: Span, theme: The
         div.columns {
             section.card aria-labelledby="invocations-title" {
                 h2 #invocations-title { "Invocations" }
-                div.scroll tabindex="0" role="region" aria-labelledby="invocations-title" {
+                div.scroll tabindex="0" role="group" aria-labelledby="invocations-title" {
                     table.list {
                         thead { tr {
                             th scope="col" { "Started" } th.num scope="col" { "Lasted" } th scope="col" { "End" }
                             th.num scope="col" { "Pid" } th.num scope="col" { "Attempt" } th.num scope="col" { "Heartbeats" }
                         } }
-                        tbody #invocations { (parts.list("invocations")) }
+                        tbody #invocations { @if let Some(list) = parts.list("invocations") { (list) } }
                     }
                     @if facts.invocations.is_empty() { (pieces::empty("Never started", "No process of this instance was started yet.")) }
                 }
             }
             section.card aria-labelledby="events-title" {
                 h2 #events-title { "Events" }
-                div.scroll tabindex="0" role="region" aria-labelledby="events-title" {
-                    table.list { tbody #events { (parts.list("events")) } }
+                div.scroll tabindex="0" role="group" aria-labelledby="events-title" {
+                    table.list { tbody #events { @if let Some(list) = parts.list("events") { (list) } } }
                     @if facts.events.is_empty() { (pieces::empty("No events", "Nothing worth a line has happened yet.")) }
                 }
             }

@@ -102,7 +102,7 @@ pub fn page(parts: &Parts, query: &FleetQuery, theme: Theme) -> Markup {
                     th scope="col" { "Memory" }
                 }
             }
-            tbody #fleet { (parts.list("fleet")) }
+            tbody #fleet { @if let Some(list) = parts.list("fleet") { (list) } }
         }
         (parts.part("empty"))
     };

@@ -61,7 +61,7 @@ pub fn alerts_page(parts: &Parts, theme: Theme) -> Markup {
                     th scope="col" { "State" } th scope="col" { "Severity" } th scope="col" { "Alert" } th scope="col" { "Agent" }
                     th.num scope="col" { "Value" } th scope="col" { "Since" } th scope="col" { "Resolved" }
                 } }
-                tbody #alerts { (parts.list("alerts")) }
+                tbody #alerts { @if let Some(list) = parts.list("alerts") { (list) } }
             }
         }
     };
@@ -148,7 +148,7 @@ pub fn events_page(
         }
         (parts.part("empty"))
         div.scroll tabindex="0" role="region" aria-label="Events" {
-            table.list.wide { tbody #events { (parts.list("events")) } }
+            table.list.wide { tbody #events { @if let Some(list) = parts.list("events") { (list) } } }
         }
         p.pager {
             @if before.is_some() { a href={ "?level=" (LEVELS[usize::from(level.min(3))].0) } { "Newest" } " " }

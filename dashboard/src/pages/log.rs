@@ -104,7 +104,7 @@ fn line(line: &ShownLine) -> Markup {
     html! {
         div.line data-origin=(line.origin) {
             time datetime=(line.at) { (line.at.get(11..23).unwrap_or("")) }
-            span.origin { (line.origin) }
+            span.origin { (if line.origin == "coordinator" { "coord" } else { line.origin }) }
             span.text {
                 @for segment in &line.segments { span class=(segment.class) { (segment.text) } }
             }

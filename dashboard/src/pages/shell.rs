@@ -57,8 +57,8 @@ pub fn page(frame: &Frame<'_>, parts: &Parts, content: Markup) -> Markup {
                 header.top {
                     (parts.part("head"))
                     div.tools {
-                        span #connection role="status" data-connection="off" { "off" }
-                        button #pause type="button" aria-pressed="false" title="Pause live updates (p)" { "Pause" }
+                        span #connection role="status" data-connection="off" hidden[frame.stream.is_none()] { "off" }
+                        button #pause type="button" aria-pressed="false" title="Pause live updates (p)" hidden[frame.stream.is_none()] { "Pause" }
                         button #theme type="button" title="Dark or light (t)" { "Theme" }
                     }
                 }
