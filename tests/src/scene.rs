@@ -199,7 +199,10 @@ impl Scene {
             }
             match database.instance(name) {
                 Some(row) if fits(&row) => Ok(row),
-                row => Err((row, self.coordinator.as_ref().map(Coordinator::last_lines))),
+                row => Err(Box::new((
+                    row,
+                    self.coordinator.as_ref().map(Coordinator::last_lines),
+                ))),
             }
         })
     }

@@ -22,7 +22,7 @@ fn start_badly(scene: &mut Scene, variables: &[(&str, &str)]) {
     command
         .args(["--agents", "agents.toml"])
         .envs(variables.iter().copied());
-    let secret = std::fs::File::create(scene.path("secret")).unwrap();
+    let secret = std::fs::File::create(scene.path("secret")).expect("the folder is writable");
     // SAFETY: only functions that are safe between fork and exec are called, and `secret` lives until `start_command`.
     unsafe {
         let descriptor = secret.as_raw_fd();

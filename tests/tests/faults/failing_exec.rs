@@ -15,8 +15,10 @@ const CASES: [(&str, &str); 4] = [
 const TRIES: usize = 50;
 
 fn write_file(path: &Path, mode: u32) {
-    std::fs::write(path, b"\x00\x01\x02 neither a script nor a program").unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    std::fs::write(path, b"\x00\x01\x02 neither a script nor a program")
+        .expect("the folder is writable");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .expect("the folder is writable");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Agents that outlive a killed coordinator are found by pid and start time, and ended; others are left alone (F31).
 //! What was recorded is the matter of `killed_coordinator`.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use end_to_end::{AgentsFile, Scene, processes, program};
 
@@ -41,23 +41,37 @@ fn a_survivor_is_ended_before_its_successor_starts() {
     );
 }
 
+/// A process that has nothing to do with the coordinator; ends with the test, also with a failed one.
+struct Bystander(Child);
+
+impl Bystander {
+    fn start() -> Self {
+        let mut command = Command::new(program("puppet"));
+        let child = command.arg("hang").stdin(Stdio::null()).spawn();
+        Self(child.expect("the puppet starts"))
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn another_process_that_has_the_pid_now_is_left_alone() {
     let agents = AgentsFile::new().puppet("worker", "", &["live=20ms"]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
     scene.kill();
-    let mut bystander = Command::new(program("puppet"))
-        .arg("hang")
-        .stdin(Stdio::null())
-        .spawn()
-        .expect("the puppet starts");
+    let mut bystander = Bystander::start();
     // As if the pid had been given to another process since: same pid, other start time.
     let connection = rusqlite::Connection::open(scene.database().path()).unwrap();
     let changed = connection
         .execute(
             "UPDATE invocations SET pid = ?1 WHERE ended_ms IS NULL",
-            [bystander.id()],
+            [bystander.0.id()],
         )
         .unwrap();
     assert_eq!(changed, 1);
@@ -67,9 +81,7 @@ fn another_process_that_has_the_pid_now_is_left_alone() {
         row.state == "RUNNING" && row.heartbeat.is_some()
     });
     scene.stop();
-    let ended = bystander.try_wait().unwrap();
-    bystander.kill().unwrap();
-    bystander.wait().unwrap();
+    let ended = bystander.0.try_wait().unwrap();
     assert_eq!(
         ended, None,
         "a process that only has the same pid was ended"

@@ -1,6 +1,7 @@
 //! A flag wins over the environment, that over `.env`, that over agents.toml, that over the default.
 //! The order itself is computed and tested in the config crate; here the whole program takes part.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use end_to_end::{AgentsFile, Scene, wait_for_condition};
@@ -29,11 +30,15 @@ fn database_in_force(mut scene: Scene, command: Command) -> String {
     });
     let path = report["environment"]["SHARED_STATE_SQLITE"]
         .as_str()
-        .unwrap();
+        .expect("every agent is told the database");
     let path = std::path::Path::new(path);
     assert!(path.exists(), "{path:?}");
     assert_eq!(path.parent(), Some(scene.folder()));
-    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    let name = path
+        .file_name()
+        .and_then(OsStr::to_str)
+        .expect("it is a file")
+        .to_owned();
     // The scene's own checks are about the default name.
     if name != "shared_state.db" {
         let coordinator = scene.coordinator();

@@ -12,18 +12,17 @@ use nix::sys::signal::Signal;
 /// under their hands. So `cargo` only notes what it was asked for.
 fn path_with_a_cargo_that_is_done(scene: &Scene) -> String {
     let folder = scene.path("bin");
-    std::fs::create_dir(&folder).unwrap();
+    std::fs::create_dir(&folder).expect("the folder is writable");
     let cargo = folder.join("cargo");
-    std::fs::write(
-        &cargo,
-        format!(
-            "#!/bin/sh\necho \"$@\" >>'{}'\n",
-            scene.path("built").display()
-        ),
-    )
-    .unwrap();
-    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
-    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+    let text = format!(
+        "#!/bin/sh\necho \"$@\" >>'{}'\n",
+        scene.path("built").display()
+    );
+    std::fs::write(&cargo, text).expect("the folder is writable");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&cargo, executable).expect("the file is ours");
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{path}", folder.display())
 }
 
 #[test]

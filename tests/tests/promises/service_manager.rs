@@ -15,8 +15,10 @@ struct Manager {
 
 impl Manager {
     fn bind(scene: &Scene) -> Self {
-        let socket = UnixDatagram::bind(scene.path("notify.sock")).unwrap();
-        socket.set_nonblocking(true).unwrap();
+        let socket = UnixDatagram::bind(scene.path("notify.sock")).expect("the folder is writable");
+        socket
+            .set_nonblocking(true)
+            .expect("a socket can be non-blocking");
         Self {
             socket,
             heard: Vec::new(),

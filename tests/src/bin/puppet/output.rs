@@ -41,7 +41,7 @@ pub(crate) fn put_lines(descriptor: i32, count: u64) -> Result<()> {
 
 /// Writes one line of `bytes` times x, in blocks: it may be larger than the memory.
 pub(crate) fn put_long_line(bytes: usize) -> Result<()> {
-    const BLOCK: [u8; 65_536] = [b'x'; 65_536];
+    static BLOCK: [u8; 65_536] = [b'x'; 65_536];
     let mut left = bytes;
     while left > 0 {
         let part = left.min(BLOCK.len());
