@@ -8,7 +8,7 @@ use lifecycle::{Cause, Effect, Event, Phase, Start, StartKind};
 use nix::sys::signal::Signal;
 use shared_state::{Fact, RecordsBatch};
 
-use super::invocation::{Invocation, Out};
+use super::invocation::{Invocation, Out, Way};
 use super::next::Happened;
 use super::{AgentTask, Command, Committed};
 use crate::board::Heartbeat;
@@ -24,7 +24,7 @@ impl AgentTask {
             Happened::Command(command) => self.obey(command),
             Happened::StartFailed(cause) => self.step(gone(cause)),
             Happened::Ended(ended) => self.end_invocation(ended),
-            Happened::Readable(out) => self.read(out),
+            Happened::Readable(out) => self.read(out, Way::Readiness),
             Happened::Writable => {
                 if let Some(living) = &mut self.invocation {
                     living.outbox.flush();
@@ -70,7 +70,7 @@ impl AgentTask {
             self.lifecycle.phase(),
             Phase::Starting { .. } | Phase::Running { .. }
         ) {
-            self.read(Out::Stdout);
+            self.read(Out::Stdout, Way::Kernel);
         }
         self.shared.awake.note(Instant::now());
         let awake_since = self.shared.awake.since();
@@ -198,11 +198,11 @@ impl AgentTask {
         self.step(gone(cause));
     }
 
-    fn read(&mut self, out: Out) {
+    fn read(&mut self, out: Out, way: Way) {
         let Some(living) = &mut self.invocation else {
             return;
         };
-        let Some((bytes, heard)) = living.read(out, &self.shared, &mut self.log) else {
+        let Some((bytes, heard)) = living.read(out, way, &self.shared, &mut self.log) else {
             return;
         };
         let id = living.id;

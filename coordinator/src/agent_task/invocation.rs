@@ -40,12 +40,22 @@ pub(super) enum Out {
     Stderr,
 }
 
+/// Which way to the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The runtime said that there is something.
+    Readiness,
+    /// Ask the kernel: the runtime may not have looked at the pipe since something was written.
+    Kernel,
+}
+
 impl Invocation {
     /// Reads once what is there, and how many bytes that was. `None`: nothing, or the stream has ended, which is no end
     /// of the process.
     pub(super) fn read(
         &mut self,
         out: Out,
+        way: Way,
         shared: &Shared,
         log: &mut AgentLog,
     ) -> Option<(usize, Heard)> {
@@ -54,7 +64,12 @@ impl Invocation {
             Out::Stderr => &mut self.stderr,
         };
         let mut buffer = shared.buffer.borrow_mut();
-        match stream.as_ref()?.try_read(&mut buffer) {
+        let open = stream.as_ref()?;
+        let read = match way {
+            Way::Readiness => open.try_read(&mut buffer),
+            Way::Kernel => nix::unistd::read(open, &mut buffer).map_err(io::Error::from),
+        };
+        match read {
             Ok(0) => {
                 *stream = None;
                 None
@@ -67,11 +82,10 @@ impl Invocation {
                 Some((count, heard))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
             Err(error) => {
-                tracing::error!(
-                    "failed to read the output of process {}: {error}",
-                    self.child.pid()
-                );
+                let pid = self.child.pid();
+                tracing::error!("failed to read the output of process {pid}: {error}");
                 *stream = None;
                 None
             }
@@ -84,7 +98,7 @@ impl Invocation {
         let size = shared.buffer.borrow().len();
         for out in [Out::Stdout, Out::Stderr] {
             for _ in 0..LAST_BYTES_MAX / size {
-                match self.read(out, shared, log) {
+                match self.read(out, Way::Kernel, shared, log) {
                     Some((_, heard)) => all.push(heard),
                     None => break,
                 }
