@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use shared_state::{
     EventRow, Fact, InstanceChange, InstanceState, InvocationEnd, InvocationStart, Outcome, TimeMs,
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::AgentTask;
 use super::invocation::Invocation;
@@ -87,6 +87,7 @@ impl AgentTask {
         let level = if is_wanted || is_success { 1 } else { 2 };
         let agent = self.instance.name.as_str();
         match level {
+            _ if is_wanted => debug!(agent, reason, "agent ended"), // `agent stopped` follows
             1 => info!(agent, reason, "agent ended"),
             _ => warn!(agent, reason, "agent ended"),
         }
@@ -239,10 +240,10 @@ impl AgentTask {
                 warn!(agent, pid, reason, "agent killed");
                 self.event(2, "agent_killed", &reason, id);
             }
-            Phase::Stopping { .. } => info!(agent, pid, "agent asked to stop"),
+            Phase::Stopping { .. } => debug!(agent, pid, "agent asked to stop"),
             Phase::Stopped if !self.was_wanted => info!(agent, reason, "agent not started"),
             Phase::Stopped => {
-                info!(agent, reason, "agent stopped");
+                info!(agent, last_exit = self.last_exit, "agent stopped");
                 self.event(1, "agent_stopped", &reason, id);
             }
             Phase::Backoff { .. } => info!(agent, reason, "agent will be restarted"),
