@@ -48,15 +48,19 @@ function startFleet() {
   let timer = 0;
   search.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => { setParam("q", search.value.trim()); refresh(); }, 200);
+    timer = setTimeout(() => {
+      setParam("q", search.value.trim());
+      if (live.isPaused()) location.reload(); else refresh();
+    }, 200);
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("#filters a, #ranges a, #empty a");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (live.isPaused()) return;
     event.preventDefault();
     const next = new URL(link.href);
-    for (const name of ["theme"]) if (url().searchParams.get(name)) next.searchParams.set(name, url().searchParams.get(name));
+    for (const name of ["theme", "paused"]) if (url().searchParams.get(name)) next.searchParams.set(name, url().searchParams.get(name));
+    // Paused means that nothing comes by the stream: the page is loaded as it is now, and stays paused.
+    if (live.isPaused()) { location.href = next; return; }
     history.pushState(null, "", next);
     search.value = next.searchParams.get("q") ?? "";
     refresh();
@@ -99,7 +103,7 @@ function startTooltips() {
     const slots = bar.viewBox.baseVal.width;
     const slot = Math.min(slots - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * slots)));
     const from = Date.parse(ranges.dataset.from) + slot * Number(ranges.dataset.slotMs);
-    const said = slot >= slots - 1 ? bar.closest("tr").querySelector(".said")?.textContent : "";
+    const said = slot >= slots - 1 ? bar.closest("tr").querySelector(".words")?.textContent : "";
     tip.textContent = `${moment(from)} · ${statusOf(bar, slot)}${said ? ` · ${said}` : ""}`;
     tip.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8))}px`;
     tip.style.top = `${event.clientY + 16}px`;

@@ -114,8 +114,9 @@ function picture(chart, figure) {
     const top = run.map((one) => `${at(one)} ${y(one[2]).toFixed(1)}`);
     const bottom = run.map((one) => `${at(one)} ${y(one[1]).toFixed(1)}`).reverse();
     svg.append(make("path", { class: "band", d: `M${top.join("L")}L${bottom.join("L")}Z` }));
+    if (run.length === 1) svg.append(make("circle", { class: "point", cx: at(run[0]), cy: y(run[0][4]).toFixed(1), r: 1.5 }));
     const curve = run.map((one) => `${at(one)} ${y(one[4]).toFixed(1)}`);
-    svg.append(make("path", { class: "curve", d: `M${curve.join("L")}${run.length === 1 ? "h.1" : ""}` }));
+    svg.append(make("path", { class: "curve", d: `M${curve.join("L")}` }));
   }
   if (!buckets.length) svg.append(make("text", { class: "quiet", x: width / 2, y: HEIGHT / 2 }, "no points in this range"));
   svg.append(make("g", { class: "over" }));

@@ -182,3 +182,37 @@ fn draw(name: &'static str, buckets: &[Bucket], from_ms: TimeMs) -> Option<Spark
     path.push_str("h.1");
     Some(Spark { name, last, path })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(column: i64, value: f64) -> Bucket {
+        let width_ms = SPAN_MS / 30;
+        Bucket {
+            ts_ms: column * width_ms,
+            min: value,
+            max: value,
+            first: value,
+            last: value,
+            points: 1,
+        }
+    }
+
+    #[test]
+    fn a_gap_breaks_the_line_and_the_newest_value_is_told() {
+        let buckets = [bucket(0, 50.0), bucket(1, 100.0), bucket(9, 25.0)];
+        let spark = draw("cpu_percent", &buckets, 0).unwrap();
+        assert_eq!(
+            (spark.path.as_str(), spark.last),
+            ("M1 8.0L3 1.0M19 11.5h.1", 25.0)
+        );
+        assert_eq!(draw("cpu_percent", &[], 0), None);
+    }
+
+    #[test]
+    fn an_idle_process_is_a_flat_line_at_the_bottom() {
+        let spark = draw("cpu_percent", &[bucket(0, 0.1), bucket(1, 0.2)], 0).unwrap();
+        assert_eq!(spark.path, "M1 14.9L3 14.7h.1");
+    }
+}

@@ -54,7 +54,7 @@ pub fn parts(view: &View, facts: Option<&AgentFacts>) -> Parts {
     parts.single.push(Part::new("config", config(facts)));
     let figures = facts.series.iter().map(|series| {
         let id = format!("c{}", series.series_id);
-        Part::new(id.clone(), chart(&id, series)).into()
+        Part::new(id.clone(), chart(&id, series, &facts.instance)).into()
     });
     parts.lists.push(List {
         id: "charts",
@@ -197,12 +197,15 @@ fn spans(span: Span) -> Markup {
     }
 }
 
-fn chart(id: &str, series: &SeriesRow) -> Markup {
+fn chart(id: &str, series: &SeriesRow, instance: &InstanceRow) -> Markup {
+    // What the monitor measured of it, beside what it says of itself.
+    let is_process = series.subject.strip_prefix("agent:") == Some(&instance.name);
     html! {
         figure id=(id) data-series=(series.series_id) data-name=(clean(&series.name)) data-keep {
             figcaption {
                 span.chart-name { (clean(&series.name)) }
-                @if !series.subject.is_empty() { span.muted { " " (clean(&series.subject)) } }
+                @if is_process { span.muted { " process" } }
+                @else if !series.subject.is_empty() { span.muted { " " (clean(&series.subject)) } }
                 output.chart-value {}
             }
             div.plot {}

@@ -72,10 +72,12 @@ pub fn row(facts: &RowFacts<'_>) -> Markup {
 fn message(row: &InstanceRow) -> Markup {
     let beat = row.heartbeat.as_ref().filter(|_| row.pid.is_some());
     html! {
-        @if let Some(status) = verdict::complaint(row) { (pieces::status_badge(status)) " " }
-        @match beat {
-            Some(beat) if !beat.message.is_empty() => span.said { (clean(&beat.message)) },
-            _ => span.said.muted { (clean(&row.reason)) },
+        span.said {
+            @if let Some(status) = verdict::complaint(row) { (pieces::status_badge(status)) " " }
+            @match beat {
+                Some(beat) if !beat.message.is_empty() => span.words { (clean(&beat.message)) },
+                _ => span.words.muted { (clean(&row.reason)) },
+            }
         }
         @if let Some(ms) = row.next_attempt_ms { span.next { " next attempt " (pieces::until(ms)) } }
         @if let Some(beat) = beat {

@@ -1,7 +1,7 @@
 //! The frame of every page: head, navigation, banner, connection word; and the page for a problem.
 //! It knows what all pages share and no page in particular.
 //!
-//! For tests: `#connection[data-connection]` is `live`, `paused`, `reconnecting`, `stale` or `off`; `#banner` has
+//! For tests: `#connection[data-connection]` is `live`, `paused`, `reconnecting`, `stale`, `connecting` or `off`; `#banner` has
 //! `data-banner` = `down`, `waiting` or none; `#head` has `data-unwell` and `data-firing`; `#pause`, `#theme`, `#search`.
 
 use maud::{DOCTYPE, Markup, html};
