@@ -22,6 +22,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// After a reading that took long the next one waits ten times as long: watching never takes more than a tenth of a core.
 const REST_FACTOR: u32 = 10;
 
+/// But never longer than this: the first reading of a large file is slow, the next ones are not.
+const REST_MAX: Duration = Duration::from_secs(2);
+
+/// A reading that is cheaper than this is done for everybody who asks, so that nobody sees less than was committed.
+const CHEAP: Duration = Duration::from_millis(5);
+
 /// Without any commit the view is renewed this often: bars move on, small charts are drawn a few at a time.
 const AGE_MAX_MS: i64 = 2_000;
 
@@ -97,6 +103,7 @@ impl Observer {
             views: sender,
             interest: Arc::clone(&interest),
             sound: Instant::now(),
+            built: (Instant::now(), Duration::ZERO),
         };
         std::thread::Builder::new()
             .name("observer".into())
@@ -137,6 +144,10 @@ impl Observer {
     }
 }
 
+fn rest_after(cost: Duration) -> Duration {
+    (cost * REST_FACTOR).min(REST_MAX)
+}
+
 struct Watcher {
     database: PathBuf,
     reader: Option<Reader>,
@@ -146,11 +157,15 @@ struct Watcher {
     interest: Arc<Interest>,
     /// When the last reading succeeded.
     sound: Instant,
+    /// When the last view was built, and how long that took.
+    built: (Instant, Duration),
 }
 
 impl Watcher {
     fn run(mut self, asks: &Receiver<Ask>) {
         let mut rest = LOOK_EVERY;
+        // The first page need not wait for the first reading, and a file that is missing is in the log from the start.
+        self.look(Some(BarRange::default()));
         loop {
             let asked = match self.interest.any.load(Ordering::Relaxed) {
                 0 => asks.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -166,7 +181,7 @@ impl Watcher {
                 Err(RecvTimeoutError::Timeout) => self.look(None),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            rest = LOOK_EVERY.max(begun.elapsed() * REST_FACTOR);
+            rest = LOOK_EVERY.max(rest_after(begun.elapsed()));
         }
     }
 
@@ -205,20 +220,25 @@ impl Watcher {
         let data_version = reader.data_version()?;
         let view = Arc::clone(&self.views.borrow());
         if let Ok(seen) = &view.seen {
-            let is_fresh = self.data_version == Some(data_version)
+            let (built, cost) = self.built;
+            let is_resting = cost > CHEAP && built.elapsed() < rest_after(cost);
+            let is_unchanged = self.data_version == Some(data_version)
                 && (0..AGE_MAX_MS).contains(&(now_ms - view.read_ms))
                 && verdict::coordinator_down(seen.incarnation.as_ref(), now_ms).is_some()
-                    == seen.down.is_some()
+                    == seen.down.is_some();
+            let is_fresh = (is_unchanged || is_resting)
                 && (0..4).all(|n| !wanted[n] || seen.rows[n].is_some());
             if is_fresh {
                 return Ok(None);
             }
         }
         let (mode, builder) = (reader.mode(), &mut self.builder);
+        let begun = Instant::now();
         let seen = reader.snapshot(READ_LIMIT, |snapshot| {
             builder.build(snapshot, mode, wanted, now_ms)
         })?;
         self.data_version = Some(data_version);
+        self.built = (Instant::now(), begun.elapsed());
         Ok(Some(seen))
     }
 

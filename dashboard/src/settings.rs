@@ -16,7 +16,7 @@ pub struct Options {
     /// Address and port; port 0 picks a free one [env: DASHBOARD_LISTEN]
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8420", value_parser = parse_listen)]
     pub listen: SocketAddr,
-    /// A name under which browsers may reach it, besides 127.0.0.1, localhost and [::1]; can be repeated [env: DASHBOARD_ALLOW_HOST]
+    /// A name under which browsers may reach it, besides 127.0.0.1, localhost and ::1; can be repeated [env: DASHBOARD_ALLOW_HOST]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub allow_host: Vec<String>,
     /// A file (mode 0600) with the token that every client must know; needed for addresses other than loopback [env: DASHBOARD_TOKEN_FILE]

@@ -214,12 +214,14 @@ impl Builder {
     }
 
     fn forget_gone(&mut self, fleet: &[Arc<InstanceRow>], wanted: [bool; 4]) {
-        let most = fleet.len() * wanted.iter().filter(|wanted| **wanted).count();
+        // The range that every visit begins with is kept, also while only other pages are looked at.
+        let is_kept = |range: usize| wanted[range] || range == BarRange::default().index();
+        let most = fleet.len() * (0..4).filter(|range| is_kept(*range)).count();
         if self.rendered.len() > most {
             let present: std::collections::HashSet<i64> =
                 fleet.iter().map(|row| row.instance_id).collect();
             self.rendered
-                .retain(|(range, id), _| wanted[*range] && present.contains(id));
+                .retain(|(range, id), _| is_kept(*range) && present.contains(id));
         }
     }
 }
