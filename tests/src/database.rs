@@ -71,6 +71,12 @@ impl Database {
         rows.remove(0)
     }
 
+    /// How many starts of a coordinator it knows of; 0 while there is no database.
+    pub fn incarnations(&self) -> i64 {
+        let counts = self.try_rows("SELECT count(*) FROM incarnations", [], |row| row.get(0));
+        counts.unwrap_or_default().pop().unwrap_or_default()
+    }
+
     /// All instances; empty while there is no database.
     pub fn instances(&self) -> Vec<InstanceRow> {
         self.try_rows(INSTANCES, [None::<&str>], instance_row)

@@ -33,8 +33,9 @@ pub fn program(name: &str) -> PathBuf {
 pub struct Scene {
     folder: TempDir,
     coordinator: Option<Coordinator>,
-    last_end: Option<Ended>,
     expects_refusals: bool,
+    /// Starts that the database knew of before the present one: rows from then say nothing about now.
+    incarnations_before: i64,
 }
 
 impl Scene {
@@ -49,8 +50,8 @@ impl Scene {
         Self {
             folder,
             coordinator: None,
-            last_end: None,
             expects_refusals: false,
+            incarnations_before: 0,
         }
     }
 
@@ -135,6 +136,7 @@ impl Scene {
             self.coordinator.is_none(),
             "one coordinator is running already"
         );
+        self.incarnations_before = self.database().incarnations();
         self.coordinator = Some(Coordinator::start(command, self.folder()));
     }
 
@@ -149,7 +151,6 @@ impl Scene {
     pub fn wait_for_end(&mut self) -> Ended {
         let ended = self.coordinator().wait_for_end();
         self.coordinator = None;
-        self.last_end = Some(ended.clone());
         ended
     }
 
@@ -197,7 +198,9 @@ impl Scene {
             if let Some(ended) = self.coordinator.as_mut().and_then(Coordinator::ended) {
                 panic!("waiting for {name}: {what}, the coordinator ended: {ended:#?}");
             }
-            match database.instance(name) {
+            // In this order, so that an older row is never taken for a new one.
+            let has_opened = database.incarnations() > self.incarnations_before;
+            match has_opened.then(|| database.instance(name)).flatten() {
                 Some(row) if fits(&row) => Ok(row),
                 row => Err(Box::new((
                     row,
