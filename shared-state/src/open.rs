@@ -62,7 +62,7 @@ impl Default for WriterOptions {
             urgent_rows_max: 262_144,
             batch_rows_max: 8_192,
             group_commit: Duration::from_millis(5),
-            bulk_wait: Duration::from_millis(500),
+            bulk_wait: Duration::from_secs(2),
             synchronous_full: false,
             retention: Retention::default(),
             clock: wall_clock,
