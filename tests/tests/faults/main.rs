@@ -2,6 +2,7 @@
 //! What is promised of the normal case is in the test binary `promises`.
 
 mod closed_stdout;
+mod control_clients;
 mod dead_leader_of_a_group;
 mod descriptors_and_environment;
 mod endless_line;
@@ -15,10 +16,13 @@ mod ignoring_term;
 mod jitter;
 mod killed_coordinator;
 mod last_bytes;
+mod locked_database;
 mod one_transaction;
+mod orphans;
 mod second_coordinator;
 mod strange_bytes;
 mod stray_print;
 mod survivors_of_a_killed_coordinator;
 mod suspended_coordinator;
+mod term_to_everybody;
 mod whole_tree_dies;

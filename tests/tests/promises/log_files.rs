@@ -1,7 +1,9 @@
 //! Each agent's log file: its lines with their time, rotated, bounded.
 //! The coordinator's own log is the matter of `own_log`.
 
-use end_to_end::{AgentsFile, Scene};
+use std::time::Duration;
+
+use end_to_end::{AgentsFile, Scene, let_time_pass, wait_for_condition};
 
 /// `2026-11-24T21:08:01.123Z`.
 fn is_a_time(word: &str) -> bool {
@@ -77,4 +79,37 @@ fn a_restart_goes_on_in_the_same_file() {
     scene.wait_for_state("worker", "RUNNING");
     scene.stop();
     assert_eq!(scene.log("worker.log"), ["out a start", "out a start"]);
+}
+
+#[test]
+fn a_deleted_log_file_is_made_again() {
+    let actions = [
+        "heartbeat",
+        "print=before",
+        "wait-for=go",
+        "print=after",
+        "idle",
+    ];
+    let mut scene = Scene::started(&AgentsFile::new().puppet("worker", "", &actions));
+    wait_for_condition("the first line", || {
+        let log = scene.log("worker.log");
+        if log == ["out before"] {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    });
+    std::fs::remove_dir_all(scene.path("logs")).unwrap();
+    // It looks for the file's name once in a while only.
+    let_time_pass(Duration::from_secs(3));
+    scene.touch("go");
+    wait_for_condition("the next line in a new file", || {
+        let log = scene.log("worker.log");
+        if log == ["out after"] {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    });
+    scene.wait_for_state("worker", "RUNNING");
 }

@@ -2,6 +2,7 @@
 //! What happens when things go wrong is in the test binary `faults`.
 
 mod check_command;
+mod default_agents;
 mod dependencies;
 mod exit_codes;
 mod heartbeat_timeout;

@@ -1,0 +1,51 @@
+//! A client of the control socket that sends garbage, nothing, half a line or too much disturbs nobody (F38).
+//! What the answers mean is the matter of the promises (`status_command`).
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use end_to_end::{AgentsFile, Scene, processes};
+
+#[test]
+fn whatever_a_client_does_agents_and_other_clients_are_not_disturbed() {
+    let agents =
+        AgentsFile::new().puppet("worker", "heartbeat_timeout = \"2s\"\n", &["live=100ms"]);
+    let mut scene = Scene::started(&agents);
+    let before = scene.wait_for_state("worker", "RUNNING");
+    let connect = || UnixStream::connect(scene.path("coordinator.sock")).unwrap();
+
+    // Clients that say nothing or half a line, and stay.
+    let silent: Vec<UnixStream> = (0..10).map(|_| connect()).collect();
+    let mut half = connect();
+    half.write_all(b"{\"status\"").unwrap();
+    // One that vanishes after its question.
+    connect()
+        .write_all(b"{\"status\":{\"names\":[]}}\n")
+        .unwrap();
+    // Garbage is answered or not, but the connection ends.
+    for garbage in [&b"\x00\xff\xfe\n"[..], b"[]\n", b"{\"reboot\":{}}\n", b"\n"] {
+        let mut client = connect();
+        client
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        client.write_all(garbage).unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+    }
+    // A hundred megabytes without a newline: refused long before they are all there.
+    let mut endless = connect();
+    endless
+        .set_write_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let block = vec![b'x'; 1 << 20];
+    let sent = (0..100)
+        .take_while(|_| endless.write_all(&block).is_ok())
+        .count();
+    assert!(sent < 100, "it took everything");
+
+    assert_eq!(scene.status(&["worker"])[0].pid, before.pid);
+    let peak = processes::peak_memory_bytes(scene.coordinator().pid());
+    assert!(peak < 100 << 20, "the coordinator needed {peak} bytes");
+    drop((silent, half));
+}
