@@ -67,6 +67,8 @@ fn main() -> Result<()> {
     if let Some(Role::BareLoop { slots, count }) = &arguments.role {
         return bare_loop::keep_alive(&supervised::binaries()?.join("bench_child"), slots, *count);
     }
+    // The HTTP client wants a provider even where it speaks plain HTTP only.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     process::raise_file_limit()?;
     let mut measured = Vec::new();
     for (ids, measure) in MEASUREMENTS {

@@ -23,7 +23,7 @@ export function startCharts(element, stream) {
 function range() {
   const params = new URL(location.href).searchParams;
   if (params.get("from")) return { from: params.get("from"), to: params.get("to") };
-  return { range: params.get("range") || "1h" };
+  return { range: params.get("range") || "15m" };
 }
 
 // A column that is wider than the time since would not change.

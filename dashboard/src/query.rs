@@ -224,7 +224,8 @@ impl Span {
         let from = params.number("from", (0, TIME_MS_MAX), -1)?;
         let to = params.number("to", (0, TIME_MS_MAX), -1)?;
         if from < 0 && to < 0 {
-            let mut choices = vec![("1h", 1)];
+            // Of an hour, the first minutes after a start would show a sliver.
+            let mut choices = vec![("15m", 0)];
             choices.extend(SPANS.iter().enumerate().map(|(n, (name, _))| (*name, n)));
             return Ok(Self::Last(params.choice("range", &choices)?));
         }

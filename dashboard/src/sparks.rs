@@ -13,6 +13,9 @@ const COLUMNS: usize = 30;
 /// A line is renewed once it is this old: half a column would not be seen.
 const AGE_MAX_MS: i64 = 30_000;
 
+/// How soon after a start of everything the first lines are looked for.
+const FIRST_LOOK_MS: i64 = 2_000;
+
 /// Lines renewed with one snapshot: at about 50 µs each the snapshot stays short, and a thousand agents take a minute.
 const RENEWED_MAX: usize = 64;
 
@@ -66,7 +69,11 @@ impl SparkCache {
         instances: &[InstanceRow],
         now_ms: TimeMs,
     ) -> Result<Arc<Sparks>, ReaderError> {
-        if now_ms.saturating_sub(self.listed_ms) > AGE_MAX_MS || now_ms < self.listed_ms {
+        let list_age_max_ms = match self.sparks.is_empty() {
+            true => FIRST_LOOK_MS,
+            false => AGE_MAX_MS,
+        };
+        if now_ms.saturating_sub(self.listed_ms) > list_age_max_ms || now_ms < self.listed_ms {
             self.list(snapshot, instances)?;
             self.listed_ms = now_ms;
         }

@@ -7,7 +7,7 @@
 //! - `resolve` with `check`, `names`, `dependencies`, `env_file`: the layers put over each other and checked together.
 //! - `config`, `agent`, `choices`: what the coordinator gets.
 //! - `problems`, `problem`: what a user gets when the file is wrong.
-//! - `masked`, `environment`, `policy`: what others get of an agent: the database, the process, the lifecycle.
+//! - `masked`, `environment`: what others get of an agent: the database, the process.
 //! - `settings`: flag, environment, `.env`, file and default put in order.
 //! - `schema`: the same tables for editors.
 
