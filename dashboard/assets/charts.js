@@ -56,8 +56,8 @@ function draw() {
     const width = plot.clientWidth;
     if (!width) continue;
     const chart = layout(series?.buckets ?? [], width, figure.dataset.name);
-    plot.replaceChildren(picture(chart, figure));
     figure.chart = chart;
+    fill(canvas(plot, figure), chart);
     fillTable(figure, chart);
   }
   showCursor();
@@ -90,10 +90,22 @@ function make(name, attributes, text) {
   return element;
 }
 
-function picture(chart, figure) {
+// The same element for good: a redraw must not take the keyboard's focus or a drag away.
+function canvas(plot, figure) {
+  const drawn = plot.querySelector("svg");
+  if (drawn) return drawn;
+  const svg = make("svg", { tabindex: 0, role: "img" });
+  listen(svg, figure);
+  plot.replaceChildren(svg);
+  return svg;
+}
+
+function fill(svg, chart) {
   const { width, low, high, step, x, y, buckets, name, middle } = chart;
   const right = width - RIGHT;
-  const svg = make("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, tabindex: 0, role: "img", "aria-label": said(chart) });
+  svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  svg.setAttribute("aria-label", said(chart));
+  svg.replaceChildren();
   for (let value = low; value <= high + step / 2; value += step) {
     svg.append(make("line", { class: "grid", x1: LEFT, x2: right, y1: y(value), y2: y(value) }));
     svg.append(make("text", { x: right + 5, y: y(value) + 3 }, figureOf(name, value)));
@@ -120,8 +132,6 @@ function picture(chart, figure) {
   }
   if (!buckets.length) svg.append(make("text", { class: "quiet", x: width / 2, y: HEIGHT / 2 }, "no points in this range"));
   svg.append(make("g", { class: "over" }));
-  listen(svg, figure);
-  return svg;
 }
 
 // A stretch without points breaks the line. Agents report every few seconds, so narrow columns may be empty in between.
