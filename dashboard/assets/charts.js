@@ -57,7 +57,7 @@ function draw() {
     if (!width) continue;
     const chart = layout(series?.buckets ?? [], width, figure.dataset.name);
     figure.chart = chart;
-    fill(canvas(plot, figure), chart);
+    paint(canvas(plot, figure), chart);
     fillTable(figure, chart);
   }
   showCursor();
@@ -100,7 +100,7 @@ function canvas(plot, figure) {
   return svg;
 }
 
-function fill(svg, chart) {
+function paint(svg, chart) {
   const { width, low, high, step, x, y, buckets, name, middle } = chart;
   const right = width - RIGHT;
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
