@@ -1,6 +1,7 @@
 //! Agents that outlive a killed coordinator are found by pid and start time, and ended; others are left alone (F31).
 //! What was recorded is the matter of `killed_coordinator`.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use end_to_end::{AgentsFile, Scene, processes, program};
@@ -47,7 +48,12 @@ struct Bystander(Child);
 impl Bystander {
     fn start() -> Self {
         let mut command = Command::new(program("puppet"));
-        let child = command.arg("hang").stdin(Stdio::null()).spawn();
+        // It leads a group, as an agent does: whoever kills the group would hit it.
+        let child = command
+            .arg("hang")
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn();
         Self(child.expect("the puppet starts"))
     }
 }

@@ -1,5 +1,5 @@
 //! A coordinator that slept longer than every heartbeat timeout kills nobody for it (F26).
-//! Suspending the whole machine cannot be tried in a test; for the coordinator it is the same.
+//! Suspending the whole machine cannot be tried in a test; stopping coordinator and agent together comes close.
 
 use std::time::Duration;
 
@@ -39,4 +39,27 @@ fn no_agent_is_killed_for_the_coordinator_s_own_sleep() {
     });
     let first = scene.database().invocations("steady").remove(0);
     assert_eq!(first.outcome.as_deref(), Some("signaled"), "{first:?}");
+}
+
+#[test]
+fn no_agent_is_killed_for_the_sleep_of_everybody() {
+    let lines = "heartbeat_timeout = \"2s\"\nwatchdog_grace = \"200ms\"\n";
+    let mut scene = Scene::started(&AgentsFile::new().puppet("worker", lines, &["live=100ms"]));
+    let before = scene.wait_for_state("worker", "RUNNING");
+    let agent = before.pid.expect("it runs");
+    scene.coordinator().signal(Signal::SIGSTOP);
+    processes::signal(agent, Signal::SIGSTOP);
+    let_time_pass(Duration::from_secs(4));
+    // The coordinator wakes first, and finds a heartbeat that is older than the timeout.
+    scene.coordinator().signal(Signal::SIGCONT);
+    let_time_pass(Duration::from_millis(500));
+    processes::signal(agent, Signal::SIGCONT);
+    let_time_pass(Duration::from_secs(3));
+    assert_eq!(scene.instance("worker").invocation_id, before.invocation_id);
+    assert!(
+        scene
+            .database()
+            .events_of(Some("worker"), "agent_unhealthy")
+            .is_empty()
+    );
 }
