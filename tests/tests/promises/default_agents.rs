@@ -23,7 +23,7 @@ fn both_run_and_the_bridge_says_what_is_missing() {
         if line.status.is_some() {
             Ok(line)
         } else {
-            Err(line)
+            Err(Box::new(line))
         }
     });
     assert_eq!(bridge.status.as_deref(), Some("degraded"), "{bridge:?}");
