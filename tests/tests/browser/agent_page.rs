@@ -109,6 +109,8 @@ fn the_log_is_filtered_by_stream_and_by_expression_and_keeps_still_while_not_fol
     let actions = [
         "ready",
         "lines=300",
+        // Two pipes have no common order.
+        "wait=500ms",
         "elines=20",
         "wait-for=go",
         "print=the newest",
