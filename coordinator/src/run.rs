@@ -292,11 +292,8 @@ fn report_lost(opened: &Opened, settings: &Settings) {
             agent,
             pid, "invocation lost: the last coordinator died while it was running"
         );
-        let message = "the coordinator died while it was running".to_owned();
-        let of = (Some(lost.instance_id), Some(lost.invocation_id));
-        record(opened, 2, "invocation_lost", message, of);
     }
-    for survivor in survivors::end_survivors(&opened.lost, &settings.database) {
+    for survivor in survivors::end_survivors(&opened.lost_lately, &settings.database) {
         let (pid, invocation) = (survivor.pid.as_raw(), survivor.invocation_id);
         warn!(
             pid,

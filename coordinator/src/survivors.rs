@@ -30,7 +30,7 @@ pub(crate) fn end_survivors(lost: &[LostInvocation], database: &Path) -> Vec<Sur
             continue;
         };
         let pid = Pid::from_raw(pid);
-        if proc_stat::start_ticks(pid) == Some(ticks) {
+        if proc_stat::start_ticks(pid) == Some(ticks) && may_be(pid, invocation.invocation_id) {
             // It leads its group, so the group is its own as long as it lives.
             let _ = killpg(pid, Signal::SIGKILL);
             ended.push(Survivor {
@@ -52,6 +52,23 @@ pub(crate) fn end_survivors(lost: &[LostInvocation], database: &Path) -> Vec<Sur
     ended
 }
 
+/// After a restart of the machine another process may have the same pid and start time. Its environment tells, unless it is
+/// not to be read or the process has overwritten it.
+fn may_be(pid: Pid, invocation_id: i64) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let is_whole = environment
+        .split(|byte| *byte == 0)
+        .any(|variable| variable.contains(&b'='));
+    !is_whole
+        || value_in(&environment, b"AGENT_INVOCATION") == Some(invocation_id.to_string().as_bytes())
+}
+
+fn value_in<'a>(environment: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(name)?.strip_prefix(b"="))
+}
+
 /// Processes whose environment names one of the invocations and this database.
 fn processes_of(ids: &HashSet<i64>, database: &Path) -> Vec<(Pid, i64)> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
@@ -63,11 +80,7 @@ fn processes_of(ids: &HashSet<i64>, database: &Path) -> Vec<(Pid, i64)> {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             // Not ours to read: then it is none of ours either.
             let environment = std::fs::read(entry.path().join("environ")).ok()?;
-            let value = |name: &[u8]| {
-                environment
-                    .split(|byte| *byte == 0)
-                    .find_map(|variable| variable.strip_prefix(name)?.strip_prefix(b"="))
-            };
+            let value = |name| value_in(&environment, name);
             let id: i64 = std::str::from_utf8(value(b"AGENT_INVOCATION")?)
                 .ok()?
                 .parse()

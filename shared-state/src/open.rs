@@ -103,6 +103,9 @@ pub struct Opened {
     pub incarnation_id: i64,
     /// What was running when the last coordinator died.
     pub lost: Vec<LostInvocation>,
+    /// These and all that were lost within the last day: a coordinator that was killed right after its start may not have
+    /// come to ending what they left.
+    pub lost_lately: Vec<LostInvocation>,
 }
 
 /// Why the database was not opened. Reads after "failed to".
@@ -205,6 +208,7 @@ pub fn open_writer(
         thread,
         incarnation_id: start.incarnation_id,
         lost: start.lost,
+        lost_lately: start.lost_lately,
     })
 }
 
@@ -231,11 +235,24 @@ struct Start {
     incarnation_id: i64,
     next_invocation_id: i64,
     lost: Vec<LostInvocation>,
+    lost_lately: Vec<LostInvocation>,
 }
+
+/// See `Opened::lost_lately`.
+const LATELY_MS: i64 = 86_400_000;
 
 const LOST: &str = "
     SELECT v.invocation_id, v.instance_id, i.name, v.pid, v.pid_start_ticks
     FROM invocations v JOIN instances i USING (instance_id) WHERE v.ended_ms IS NULL";
+const LOST_LATELY: &str = "
+    SELECT v.invocation_id, v.instance_id, i.name, v.pid, v.pid_start_ticks
+    FROM invocations v JOIN instances i USING (instance_id) WHERE v.outcome = 'lost' AND v.ended_ms >= ?1
+    ORDER BY v.invocation_id DESC LIMIT 100000";
+// In the same transaction: once they are closed, nobody would tell it any more.
+const TELL_LOST: &str = "
+    INSERT INTO events (ts_ms, instance_id, invocation_id, level, kind, message)
+    SELECT ?1, instance_id, invocation_id, 2, 'invocation_lost', 'the coordinator died while it was running'
+    FROM invocations WHERE ended_ms IS NULL";
 const CLOSE_LOST: &str = "
     UPDATE invocations SET ended_ms = ?1, outcome = 'lost', reason = 'the coordinator died while it was running'
     WHERE ended_ms IS NULL";
@@ -256,21 +273,10 @@ const NEWEST_INVOCATION: &str = "
 /// One transaction: nobody ever sees a new incarnation beside the open invocations of the dead one.
 fn begin_incarnation(connection: &mut Connection, identity: &Identity) -> rusqlite::Result<Start> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let lost = transaction
-        .prepare(LOST)?
-        .query_map([], |row| {
-            Ok(LostInvocation {
-                invocation_id: row.get(0)?,
-                instance_id: row.get(1)?,
-                instance_name: row.get(2)?,
-                pid: row.get(3)?,
-                pid_start_ticks: row
-                    .get::<_, Option<i64>>(4)?
-                    .and_then(|ticks| u64::try_from(ticks).ok()),
-            })
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
+    let lost = read_lost(&transaction, LOST, [])?;
+    transaction.execute(TELL_LOST, [identity.now_ms])?;
     transaction.execute(CLOSE_LOST, [identity.now_ms])?;
+    let lost_lately = read_lost(&transaction, LOST_LATELY, [identity.now_ms - LATELY_MS])?;
     transaction.execute(STOP_LEFT_OVER, [identity.now_ms])?;
     let ticks = i64::try_from(identity.pid_start_ticks).unwrap_or(i64::MAX);
     transaction.execute(
@@ -290,5 +296,26 @@ fn begin_incarnation(connection: &mut Connection, identity: &Identity) -> rusqli
         incarnation_id,
         next_invocation_id: newest + 1,
         lost,
+        lost_lately,
     })
+}
+
+fn read_lost(
+    connection: &Connection,
+    query: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<LostInvocation>> {
+    connection
+        .prepare(query)?
+        .query_map(params, |row| {
+            let ticks: Option<i64> = row.get(4)?;
+            Ok(LostInvocation {
+                invocation_id: row.get(0)?,
+                instance_id: row.get(1)?,
+                instance_name: row.get(2)?,
+                pid: row.get(3)?,
+                pid_start_ticks: ticks.and_then(|ticks| u64::try_from(ticks).ok()),
+            })
+        })?
+        .collect()
 }

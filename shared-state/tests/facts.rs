@@ -119,6 +119,8 @@ async fn an_invocation_is_stored_from_start_to_end() {
 #[tokio::test]
 async fn the_newest_heartbeat_is_of_the_newest_invocation() {
     let place = place();
+    let mut late = beat(T0 + 2, 900);
+    late.metrics = vec![("cpu".into(), 0.7)];
     let Opened { writer, thread, .. } = place.open();
     let id = writer
         .register_agents(vec![agent("a", 1)], T0)
@@ -130,7 +132,7 @@ async fn the_newest_heartbeat_is_of_the_newest_invocation() {
         .await
         .unwrap();
     writer
-        .record_bulk(heartbeats(id, 1, vec![beat(T0 + 2, 900)]))
+        .record_bulk(heartbeats(id, 1, vec![late]))
         .await
         .unwrap();
     writer.commit(Fact::Alive { ts_ms: T0 }).await.unwrap();
@@ -154,6 +156,11 @@ async fn the_newest_heartbeat_is_of_the_newest_invocation() {
         place.count("SELECT count(*) FROM metric_points"),
         1,
         "one point a second"
+    );
+    assert_eq!(
+        place.count("SELECT CAST(value * 10 AS INTEGER) FROM metric_points"),
+        7,
+        "the newest of the second"
     );
 }
 

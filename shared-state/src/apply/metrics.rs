@@ -1,4 +1,4 @@
-//! Stores figures: finds or makes the series, keeps one point a second for each. It makes no roll-up, but tells it
+//! Stores figures: finds or makes the series, keeps the newest point of each second. It makes no roll-up, but tells it
 //! where to begin again when a point arrives behind it.
 
 use std::collections::HashMap;
@@ -26,7 +26,8 @@ const MAKE: &str = "
 const COUNT_SERIES: &str = "SELECT count(*) FROM series WHERE instance_id = ?1";
 const TOUCH: &str = "UPDATE series SET last_ms = max(last_ms, ?2) WHERE series_id = ?1";
 const POINT: &str = "
-    INSERT INTO metric_points (series_id, ts_ms, value) VALUES (?1, ?2, ?3) ON CONFLICT (series_id, ts_ms) DO NOTHING";
+    INSERT INTO metric_points (series_id, ts_ms, value) VALUES (?1, ?2, ?3)
+    ON CONFLICT (series_id, ts_ms) DO UPDATE SET value = excluded.value";
 
 /// The start of the second, minute or hour of a time.
 pub(crate) fn second_of(ts_ms: TimeMs) -> TimeMs {
@@ -42,6 +43,8 @@ struct Series {
     name: String,
     series_id: i64,
     second_ms: TimeMs,
+    /// A newer value of that second, written once at the end of the batch.
+    newer: Option<f64>,
     touched_minute_ms: TimeMs,
 }
 
@@ -50,12 +53,16 @@ struct Series {
 struct Subject {
     series: Vec<Series>,
     at: HashMap<String, usize>,
+    /// Whether a series has a newer value.
+    has_newer: bool,
 }
 
 #[derive(Debug, Default)]
 struct Reporter {
     subjects: HashMap<String, Subject>,
     series: Option<i64>,
+    /// Whether a subject has a newer value.
+    has_newer: bool,
 }
 
 /// What is remembered of series between batches.
@@ -101,6 +108,7 @@ impl Metrics {
         let Reporter {
             subjects,
             series: known,
+            has_newer,
         } = reporter;
         let Some(of_subject) = subjects.get_mut(subject) else {
             return Ok(());
@@ -127,9 +135,16 @@ impl Metrics {
                 },
             };
             let series = &mut of_subject.series[at];
-            if series.second_ms == second_ms || !value.is_finite() {
+            if !value.is_finite() {
                 continue;
             }
+            if series.second_ms == second_ms {
+                series.newer = Some(*value);
+                of_subject.has_newer = true;
+                *has_newer = true;
+                continue;
+            }
+            store_newer(connection, series)?;
             store_point(connection, series, second_ms, *value)?;
             stored = true;
         }
@@ -139,6 +154,22 @@ impl Metrics {
         }
         if stored && second_ms < self.minutes_rolled_to {
             self.begin_again(connection, second_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the newest value of the present second where it is not the first one.
+    pub(crate) fn finish_batch(&mut self, connection: &Connection) -> Result<(), ApplyError> {
+        for reporter in self.reporters.values_mut() {
+            if !std::mem::take(&mut reporter.has_newer) {
+                continue;
+            }
+            for subject in reporter.subjects.values_mut() {
+                if std::mem::take(&mut subject.has_newer) {
+                    let mut series = subject.series.iter_mut();
+                    series.try_for_each(|series| store_newer(connection, series))?;
+                }
+            }
         }
         Ok(())
     }
@@ -193,6 +224,7 @@ fn find_or_make(
         name: name.to_owned(),
         series_id,
         second_ms: i64::MIN,
+        newer: None,
         touched_minute_ms: touched_ms,
     };
     if let Some((series_id, last_ms)) = found {
@@ -214,6 +246,17 @@ fn find_or_make(
         .query_row(params![instance_id, subject, name, ts_ms], |row| row.get(0))?;
     *known = Some(count_now + 1);
     Ok(Some(series(series_id, floor(ts_ms, 60_000))))
+}
+
+fn store_newer(connection: &Connection, series: &mut Series) -> rusqlite::Result<()> {
+    if let Some(value) = series.newer.take() {
+        connection.prepare_cached(POINT)?.execute(params![
+            series.series_id,
+            series.second_ms,
+            value
+        ])?;
+    }
+    Ok(())
 }
 
 fn store_point(

@@ -106,6 +106,7 @@ impl Applier {
 
     /// Writes what is stored once for a batch. May be called several times within one.
     pub(crate) fn finish_batch(&mut self, connection: &Connection) -> Result<(), ApplyError> {
+        self.metrics.finish_batch(connection)?;
         self.heartbeats.store_latest(connection)
     }
 
