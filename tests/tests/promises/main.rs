@@ -4,6 +4,7 @@
 mod check_command;
 mod default_agents;
 mod dependencies;
+mod env_example;
 mod exit_codes;
 mod heartbeat_timeout;
 mod interrupt;
