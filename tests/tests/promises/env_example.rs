@@ -25,11 +25,13 @@ fn listed() -> BTreeMap<String, String> {
 fn read_by_help(help: &str) -> Vec<(&str, Option<&str>)> {
     let parts = help.split("[env: ").skip(1);
     parts
-        .filter_map(|part| {
-            let (variable, rest) = part.split_once(']')?;
+        .filter_map(|part| part.split_once(']'))
+        .flat_map(|(variables, rest)| {
             let default = rest.trim_start().strip_prefix("[default: ");
             let default = default.and_then(|text| text.split(']').next());
-            Some((variable.trim_end_matches('='), default))
+            // Two may mean the same: `LANGSMITH_PROJECT or LANGCHAIN_PROJECT`.
+            let each = variables.split(" or ");
+            each.map(move |variable| (variable.trim_end_matches('='), default))
         })
         .collect()
 }
