@@ -112,7 +112,7 @@ pub(crate) fn reason(
             format!(
                 "{}; next attempt in {}",
                 ended(cause, hang),
-                short(until, now)
+                time_left(until, now)
             )
         }
         Phase::Exited {
@@ -128,7 +128,7 @@ pub(crate) fn reason(
         } => {
             let last = ended(cause, hang);
             let retry = match retry_at {
-                Some(at) => format!("next attempt in {}", short(at, now)),
+                Some(at) => format!("next attempt in {}", time_left(at, now)),
                 None => "it is not tried again".into(),
             };
             format!("{}; last: {last}; {retry}", surrender(why))
@@ -136,7 +136,8 @@ pub(crate) fn reason(
     }
 }
 
-fn short(at: Instant, now: Instant) -> String {
+/// How long until then, for people.
+pub(crate) fn time_left(at: Instant, now: Instant) -> String {
     let left = at.saturating_duration_since(now);
     // Milliseconds matter only where there are few.
     let rounded = if left < Duration::from_secs(10) {

@@ -246,7 +246,10 @@ impl AgentTask {
                 info!(agent, last_exit = self.last_exit, "agent stopped");
                 self.event(1, "agent_stopped", &reason, id);
             }
-            Phase::Backoff { .. } => info!(agent, reason, "agent will be restarted"),
+            Phase::Backoff { until, .. } => {
+                let delay = words::time_left(*until, now); // the reason was told with the end
+                info!(agent, delay, "agent will be restarted");
+            }
             Phase::Exited { .. } => info!(agent, reason, "agent finished"),
             Phase::Fatal { .. } => {
                 error!(agent, reason, "agent given up");
