@@ -80,12 +80,7 @@ pub(crate) fn state(phase: &Phase) -> InstanceState {
 }
 
 /// Why it is in this state. `spawn_error` says more than the error number; `waits_for` names what is not ready.
-pub(crate) fn reason(
-    phase: &Phase,
-    now: Instant,
-    spawn_error: Option<&str>,
-    waits_for: &str,
-) -> String {
+pub(crate) fn reason(phase: &Phase, spawn_error: Option<&str>, waits_for: &str) -> String {
     let ended = |cause: Cause, hang| match (cause, spawn_error) {
         (Cause::SpawnFailed(_), Some(why)) => why.to_owned(),
         _ => end(cause, hang),
@@ -108,13 +103,8 @@ pub(crate) fn reason(
             false => "asked to stop".into(),
             true => "did not stop in time; it was killed".into(),
         },
-        Phase::Backoff { until, cause, hang } => {
-            format!(
-                "{}; next attempt in {}",
-                ended(cause, hang),
-                time_left(until, now)
-            )
-        }
+        // When it is tried again is a time of its own: a text would soon be wrong.
+        Phase::Backoff { cause, hang, .. } => ended(cause, hang),
         Phase::Exited {
             cause: Cause::Exited(0),
             ..
@@ -128,10 +118,10 @@ pub(crate) fn reason(
         } => {
             let last = ended(cause, hang);
             let retry = match retry_at {
-                Some(at) => format!("next attempt in {}", time_left(at, now)),
-                None => "it is not tried again".into(),
+                Some(_) => "",
+                None => "; it is not tried again",
             };
-            format!("{}; last: {last}; {retry}", surrender(why))
+            format!("{}; last: {last}{retry}", surrender(why))
         }
     }
 }

@@ -266,12 +266,12 @@ function fillTable(figure, chart) {
 
 // The same words as the server's `words::figure`.
 export function figureOf(name, value) {
-  if (/bytes_per_second$/.test(name)) return `${scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"])}/s`;
-  if (/_per_second$/.test(name)) return `${number(value)}/s`;
-  if (/percent$/.test(name)) return `${number(value)} %`;
-  if (/bytes$/.test(name)) return scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);
-  if (/_ms$/.test(name)) return Math.abs(value) < 1000 ? `${number(value)} ms` : duration(value);
-  if (/(_seconds|_s)$/.test(name)) return Math.abs(value) < 60 ? `${number(value)} s` : duration(value * 1000);
+  if (/(^|_)bytes_per_second$/.test(name)) return `${scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"])}/s`;
+  if (/(^|_)per_second$/.test(name)) return `${number(value)}/s`;
+  if (/(^|_)percent$/.test(name)) return `${number(value)} %`;
+  if (/(^|_)bytes$/.test(name)) return scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);
+  if (/(^|_)ms$/.test(name)) return Math.abs(value) < 1000 ? `${number(value)} ms` : duration(value);
+  if (/(^|_)(seconds|s)$/.test(name)) return Math.abs(value) < 60 ? `${number(value)} s` : duration(value * 1000);
   return number(value);
 }
 

@@ -101,20 +101,23 @@ enum Unit {
 }
 
 fn unit(name: &str) -> Unit {
-    const ENDINGS: [(&str, Unit); 9] = [
+    // As whole words: `free_kilobytes` are no bytes.
+    const ENDINGS: [(&str, Unit); 7] = [
         ("bytes_per_second", Unit::BytesPerSecond),
-        ("_per_second", Unit::PerSecond),
-        ("_percent", Unit::Percent),
+        ("per_second", Unit::PerSecond),
         ("percent", Unit::Percent),
-        ("_bytes", Unit::Bytes),
         ("bytes", Unit::Bytes),
-        ("_ms", Unit::Milliseconds),
-        ("_seconds", Unit::Seconds),
-        ("_s", Unit::Seconds),
+        ("ms", Unit::Milliseconds),
+        ("seconds", Unit::Seconds),
+        ("s", Unit::Seconds),
     ];
+    let ends_with = |words: &str| {
+        name.strip_suffix(words)
+            .is_some_and(|before| before.is_empty() || before.ends_with('_'))
+    };
     ENDINGS
         .iter()
-        .find(|(ending, _)| name.ends_with(ending))
+        .find(|(ending, _)| ends_with(ending))
         .map_or(Unit::None, |(_, unit)| *unit)
 }
 
@@ -173,6 +176,7 @@ mod tests {
         let cases = [
             ("cpu_percent", 12.5, "12.5 %"),
             ("memory_bytes", 52_428_800.0, "50.0 MiB"),
+            ("free_kilobytes", 512.0, "512"),
             ("read_bytes_per_second", 2048.0, "2.0 KiB/s"),
             ("lag_seconds", 90.0, "1 m 30 s"),
             ("latency_ms", 12.0, "12 ms"),

@@ -140,7 +140,7 @@ impl AgentTask {
             return;
         }
         let reason = match self.was_wanted {
-            true => words::reason(&phase, now, self.spawn_error.as_deref(), &self.waits_for),
+            true => words::reason(&phase, self.spawn_error.as_deref(), &self.waits_for),
             false => "not started: autostart = false".into(),
         };
         let next = Published {

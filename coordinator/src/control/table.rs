@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use shared_state::InstanceState;
 
 use super::AgentStatus;
+use crate::clock::wall_ms;
 
 const HEADINGS: [&str; 7] = [
     "NAME",
@@ -58,7 +59,13 @@ fn row(agent: &AgentStatus) -> [String; 7] {
                 other => format!("{other}: {message}"),
             }
         }
-        _ => agent.reason.clone(),
+        _ => match agent.next_attempt_ms {
+            None => agent.reason.clone(),
+            Some(at_ms) => {
+                let left_ms = u64::try_from(at_ms - wall_ms()).unwrap_or(0);
+                format!("{}; next attempt in {}", agent.reason, age(left_ms))
+            }
+        },
     };
     [
         harmless(&agent.name),

@@ -62,8 +62,8 @@ pub fn row(facts: &RowFacts<'_>) -> Markup {
             }
             td.cell-heartbeat.num data-label="heartbeat" { (heartbeat(row)) }
             td.cell-bar { (bar(facts.paths, facts.slots)) }
-            td.cell-cpu data-label="CPU" { (spark(facts.cpu)) }
-            td.cell-memory data-label="memory" { (spark(facts.memory)) }
+            td.cell-cpu data-label="CPU" { (spark(facts.cpu, row.pid.is_some())) }
+            td.cell-memory data-label="memory" { (spark(facts.memory, row.pid.is_some())) }
         }
     }
 }
@@ -133,12 +133,13 @@ fn told(paths: &Paths) -> &'static str {
     }
 }
 
-fn spark(spark: Option<&Spark>) -> Markup {
+/// The line stays as history; without a process there is no present value.
+fn spark(spark: Option<&Spark>, lives: bool) -> Markup {
     html! {
         @match spark {
             Some(spark) => {
                 svg.spark viewBox="0 0 60 16" preserveAspectRatio="none" aria-hidden="true" { path d=(spark.path) {} }
-                span.num { (words::figure(spark.name, spark.last)) }
+                @if lives { span.num { (words::figure(spark.name, spark.last)) } } @else { span.none { "–" } }
             },
             None => span.none { "–" },
         }
