@@ -8,7 +8,7 @@ use crate::session::key;
 use crate::stage::Stage;
 
 /// Two ends of different kinds, then a life with figures, lines on both streams and more of them once a file is there.
-const LIFE: [&str; 18] = [
+const LIFE: [&str; 17] = [
     "once=first",
     "exit=7",
     "once=second",
@@ -23,8 +23,6 @@ const LIFE: [&str; 18] = [
     "metrics=queue_length:5",
     "once=third",
     "wait-for=go",
-    // A chart has one point a second, the first.
-    "wait=1200ms",
     "metrics=queue_length:42",
     "print=a later line",
     "live=50ms",
@@ -197,4 +195,21 @@ fn the_shipped_agents_are_shown_with_what_they_measure_and_say() {
     stage.wait_for("all('#charts figure').length >= 4 && all('#charts .curve').length >= 4");
     stage.open_agent("langsmith-bridge");
     stage.wait_for("all('#charts .curve').length >= 1");
+}
+
+#[test]
+fn an_agent_without_a_process_shows_no_figures_of_one() {
+    let monitor = "env = { PERFORMANCE_MONITOR_INTERVAL = \"300ms\" }";
+    let agents = AgentsFile::new()
+        .program("performance-monitor", monitor, &["performance-monitor"])
+        .puppet("mortal", "restart = \"never\"", &["live=50ms"]);
+    let mut stage = Stage::started(&agents);
+    let mortal = stage.scene.wait_for_state("mortal", "RUNNING");
+    stage.open_fleet(&["performance-monitor", "mortal"]);
+    stage.wait_for("/[KM]iB/.test(row('mortal').querySelector('.cell-memory').innerText)");
+    processes::signal(mortal.pid.unwrap(), Signal::SIGKILL);
+    stage.wait_for("row('mortal').dataset.state === 'EXITED'");
+    stage.wait_for("!/[0-9]/.test(row('mortal').querySelector('.cell-memory').innerText + row('mortal').querySelector('.cell-cpu').innerText)");
+    stage
+        .check("/[KM]iB/.test(row('performance-monitor').querySelector('.cell-memory').innerText)");
 }
