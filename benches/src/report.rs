@@ -39,8 +39,24 @@ pub(crate) fn render(machine: &str, figures: &[Figure]) -> String {
             figure.id, figure.what, figure.measured, figure.yardstick, figure.goal
         );
     }
+    for (_, cause) in CAUSES.iter().filter(|(what, _)| {
+        let is_unmet = |figure: &&Figure| figure.met == Some(false);
+        figures
+            .iter()
+            .filter(is_unmet)
+            .any(|figure| figure.what.contains(what))
+    }) {
+        let _ = writeln!(text, "\n{cause}");
+    }
     text
 }
+
+/// Why a figure is not where it should be: part of its name, and the cause as far as it is known.
+const CAUSES: [(&str, &str); 1] = [(
+    "agents stopped",
+    "Stopping costs more than in the bare loop, as each stop is recorded before the coordinator ends: three signals (stop, CONT, and KILL \
+     for what is left of the group), the end of the invocation, the new state and an event for each agent, and the last transaction with its checkpoint.",
+)];
 
 /// Processor, cores, memory, kernel and system, as the machine names them.
 pub(crate) fn describe_machine() -> String {

@@ -18,8 +18,7 @@ const LINES_MAX: usize = 4_096;
 /// Writes what is left when dropped.
 #[derive(Debug)]
 pub(crate) struct LogGuards {
-    _terminal: WorkerGuard,
-    _file: WorkerGuard,
+    _workers: Vec<WorkerGuard>,
 }
 
 /// Starts the log. `RUST_LOG` wins over the configured level.
@@ -34,23 +33,45 @@ pub(crate) fn start(
         .filename_suffix("log")
         .max_log_files(config.log_files_max)
         .build(folder)?;
+    let is_terminal = io::stderr().is_terminal();
+    let is_text = match format {
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => is_terminal,
+    };
+    if !is_text {
+        // Both get the same lines: they are made once and written by one thread.
+        let (both, guard) = in_background(Both(io::stderr(), appender));
+        let lines = json(both).with_filter(filter(config.log_level));
+        tracing_subscriber::registry().with(lines).init();
+        return Ok(LogGuards {
+            _workers: vec![guard],
+        });
+    }
     let (file, file_guard) = in_background(appender);
     let (terminal, terminal_guard) = in_background(io::stderr());
-    let is_terminal = io::stderr().is_terminal();
-    let terminal_layer = match format {
-        LogFormat::Text => readable(terminal, is_terminal),
-        LogFormat::Json => json(terminal),
-        LogFormat::Auto if is_terminal => readable(terminal, true),
-        LogFormat::Auto => json(terminal),
-    };
     tracing_subscriber::registry()
-        .with(terminal_layer.with_filter(filter(config.log_level)))
+        .with(readable(terminal, is_terminal).with_filter(filter(config.log_level)))
         .with(json(file).with_filter(filter(config.log_level)))
         .init();
     Ok(LogGuards {
-        _terminal: terminal_guard,
-        _file: file_guard,
+        _workers: vec![terminal_guard, file_guard],
     })
+}
+
+/// Writes the same to both; one that fails does not keep it from the other.
+struct Both<A, B>(A, B);
+
+impl<A: io::Write, B: io::Write> io::Write for Both<A, B> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (first, second) = (self.0.write_all(bytes), self.1.write_all(bytes));
+        first.and(second).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let (first, second) = (self.0.flush(), self.1.flush());
+        first.and(second)
+    }
 }
 
 fn in_background(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {

@@ -1,11 +1,17 @@
 //! The start time of a process, which tells a reused pid from the old one. It judges nothing.
 
+use std::io::Read;
+
 use nix::unistd::Pid;
 
 /// Field 22 of `/proc/PID/stat` (proc_pid_stat(5)): clock ticks from boot to the start of the process. Absent where
 /// there is no such process.
 pub(crate) fn start_ticks(pid: Pid) -> Option<u64> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // In one read, as this is done at each start: the fields up to the 22nd are at most some hundred bytes.
+    let mut buffer = [0; 1024];
+    let mut file = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+    let bytes = file.read(&mut buffer).ok()?;
+    let text = &buffer[..bytes];
     // The second field is the name in parentheses, which may hold blanks and parentheses itself.
     let name_end = text.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&text[name_end + 1..]).ok()?;

@@ -281,6 +281,7 @@ async fn start(
             invocation_id,
             instance_id,
             attempt: 1,
+            is_restart: false,
             pid: Some(20_000),
             pid_start_ticks: Some(1),
             started_ms,

@@ -62,7 +62,8 @@ pub fn number(value: f64) -> String {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
         1.0.. => format!("{value:.2}"),
-        0.001.. => format!("{value:.3}"),
+        // As the charts in the browser say it: `0.5`, not `0.500`.
+        0.001.. => format!("{value:.3}").trim_end_matches('0').into(),
         _ => format!("{value:.1e}"),
     }
 }

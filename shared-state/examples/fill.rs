@@ -150,8 +150,8 @@ fn fill_history(
              invocation_id = instance_id, since_ms = ?2 WHERE instance_id = ?1",
         )?;
         let mut invocation = transaction.prepare(
-            "INSERT INTO invocations (invocation_id, instance_id, incarnation_id, attempt, pid, pid_start_ticks, started_ms,
-             ready_ms, ended_ms, outcome, exit_code, reason) VALUES (?1, ?2, 1, 1, 99, 1, ?3, ?3, ?4, 'exited', 1, 'exit code 1')",
+            "INSERT INTO invocations (invocation_id, instance_id, incarnation_id, attempt, is_restart, pid, pid_start_ticks, started_ms,
+             ready_ms, ended_ms, outcome, exit_code, reason) VALUES (?1, ?2, 1, 1, 1, 99, 1, ?3, ?3, ?4, 'exited', 1, 'exit code 1')",
         )?;
         let mut event = transaction.prepare(
             "INSERT INTO events (ts_ms, instance_id, level, kind, message) VALUES (?1, ?2, 1, 'restarted', 'restarted after exit code 1')",

@@ -55,6 +55,7 @@ CREATE TABLE invocations (
     instance_id    INTEGER NOT NULL REFERENCES instances (instance_id),
     incarnation_id INTEGER NOT NULL REFERENCES incarnations (incarnation_id),
     attempt        INTEGER NOT NULL,          -- 1 for the first after a healthy time, counts up with each failure
+    is_restart     INTEGER NOT NULL DEFAULT 0 CHECK (is_restart IN (0, 1)), -- it follows an end that nobody asked for
     pid            INTEGER,                   -- NULL where the start failed
     pid_start_ticks INTEGER,
     started_ms     INTEGER NOT NULL,
@@ -73,9 +74,8 @@ CREATE TABLE invocations (
     CHECK (outcome IS NOT 'signaled' OR signal IS NOT NULL)
 ) STRICT;
 CREATE INDEX invocations_by_instance ON invocations (instance_id, started_ms);
--- Ends that were no success, for counting restarts without reading the rows.
-CREATE INDEX invocations_failed ON invocations (instance_id, ended_ms)
-    WHERE outcome IN ('signaled', 'spawn_failed', 'lost') OR exit_code <> 0;
+-- For counting restarts without reading the rows.
+CREATE INDEX invocations_restarts ON invocations (instance_id, started_ms) WHERE is_restart = 1;
 CREATE INDEX invocations_open ON invocations (instance_id) WHERE ended_ms IS NULL;
 
 -- Raw heartbeats, append only. The id carries the time, (ms << 20) | n, so that a time range is a range of ids and

@@ -120,6 +120,8 @@ pub struct InvocationStart {
     pub instance_id: i64,
     /// 1 for the first after a healthy time.
     pub attempt: u32,
+    /// Whether it follows an end that nobody asked for.
+    pub is_restart: bool,
     /// Absent where the start failed.
     pub pid: Option<i32>,
     /// Field 22 of `/proc/PID/stat`.

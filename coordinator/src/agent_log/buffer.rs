@@ -14,6 +14,8 @@ use super::thread::Shared;
 const WAIT_BYTES: usize = 128 * 1024;
 /// Above this lines are dropped and counted; a thousand agents on a hanging disk take at most 1 GiB.
 const DROP_BYTES: usize = 1024 * 1024;
+/// Notes alone are written once there are so many.
+const NOTES_BYTES_MAX: usize = 4 * 1024;
 /// How long an agent's pipes are left unread for its log: shorter than any useful heartbeat timeout.
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
@@ -59,6 +61,8 @@ struct Waiting {
     dropped_lines: u64,
     /// Whether the thread already knows that there is something.
     is_queued: bool,
+    /// Whether it ever had something to write.
+    was_queued: bool,
 }
 
 impl AgentLog {
@@ -83,10 +87,25 @@ impl AgentLog {
         line: &[u8],
         truncated: bool,
     ) -> bool {
+        let is_dropped = !self.keep(time, stream, line, truncated);
+        self.queue();
+        is_dropped
+    }
+
+    /// Adds a line of the coordinator that need not be there at once: it is written with the next one, so that the start
+    /// and stop of a thousand agents that print nothing does not make a thousand files.
+    pub(crate) fn add_note(&mut self, time: &str, line: &str) {
+        self.keep(time, Stream::Coordinator, line.as_bytes(), false);
+        if self.slot.lock_waiting().bytes.len() > NOTES_BYTES_MAX {
+            self.queue();
+        }
+    }
+
+    fn keep(&self, time: &str, stream: Stream, line: &[u8], truncated: bool) -> bool {
         let mut waiting = self.slot.lock_waiting();
         if waiting.bytes.len() >= DROP_BYTES {
             waiting.dropped_lines += 1;
-            return true;
+            return false;
         }
         let cut = if truncated { " …[truncated]" } else { "" };
         // A NUL or an escape sequence stays as it is: the file holds what the agent printed.
@@ -95,12 +114,16 @@ impl AgentLog {
             .and_then(|()| bytes.write_all(line))
             .and_then(|()| writeln!(bytes, "{cut}"));
         written.expect("writing to memory cannot fail");
-        let is_new = !std::mem::replace(&mut waiting.is_queued, true);
-        drop(waiting);
-        if is_new {
+        true
+    }
+
+    fn queue(&self) {
+        let mut waiting = self.slot.lock_waiting();
+        waiting.was_queued = true;
+        if !std::mem::replace(&mut waiting.is_queued, true) {
+            drop(waiting);
             self.shared.queue(Arc::clone(&self.slot));
         }
-        false
     }
 
     /// Whether the agent's pipes should rest until [`room`](Self::room) resolves.
@@ -119,6 +142,18 @@ impl AgentLog {
         let since = self.full_since.unwrap_or_else(Instant::now);
         let limit = tokio::time::Instant::from_std(since + WAIT_MAX);
         let _ = tokio::time::timeout_at(limit, self.slot.has_room.notified()).await;
+    }
+}
+
+impl Drop for AgentLog {
+    /// Notes of a log that has nothing else are not worth a file.
+    fn drop(&mut self) {
+        let waiting = self.slot.lock_waiting();
+        let is_due = waiting.was_queued && !waiting.bytes.is_empty();
+        drop(waiting);
+        if is_due {
+            self.queue();
+        }
     }
 }
 

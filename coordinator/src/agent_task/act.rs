@@ -143,14 +143,14 @@ impl AgentTask {
         match started {
             Ok(started) => {
                 self.spawn_error = None;
-                self.record_start(id, start.attempt, Some(started.child.pid()), now_ms);
+                self.record_start(id, start, Some(started.child.pid()), now_ms);
                 self.begin_invocation(id, started, now, now_ms);
                 Some(Event::Spawned)
             }
             Err(error) => {
                 let cause = Cause::SpawnFailed(error.errno as i32);
                 self.spawn_error = Some(error.to_string());
-                self.record_start(id, start.attempt, None, now_ms);
+                self.record_start(id, start, None, now_ms);
                 self.record_end(id, cause, None);
                 self.failed_start = Some(cause);
                 None

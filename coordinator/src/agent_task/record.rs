@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lifecycle::{Cause, Goal, Phase};
+use lifecycle::{Cause, Goal, Phase, Start, StartKind};
 use nix::unistd::Pid;
 use shared_state::{
     EventRow, Fact, InstanceChange, InstanceState, InvocationEnd, InvocationStart, Outcome, TimeMs,
@@ -27,7 +27,7 @@ impl AgentTask {
     pub(super) fn record_start(
         &self,
         invocation_id: i64,
-        attempt: u32,
+        start: Start,
         pid: Option<Pid>,
         now_ms: TimeMs,
     ) {
@@ -36,7 +36,8 @@ impl AgentTask {
             .record(Fact::InvocationStarted(InvocationStart {
                 invocation_id,
                 instance_id: self.instance.instance_id,
-                attempt,
+                attempt: start.attempt,
+                is_restart: start.kind != StartKind::Wanted,
                 pid: pid.map(Pid::as_raw),
                 pid_start_ticks: pid.and_then(proc_stat::start_ticks),
                 started_ms: now_ms,
@@ -117,13 +118,13 @@ impl AgentTask {
             message: message.into(),
             data: None,
         }));
-        let line = format!("{kind}: {message}");
-        self.log.add_line(
-            &clock::text(ts_ms),
-            Stream::Coordinator,
-            line.as_bytes(),
-            false,
-        );
+        let (time, line) = (clock::text(ts_ms), format!("{kind}: {message}"));
+        if level > 1 {
+            self.log
+                .add_line(&time, Stream::Coordinator, line.as_bytes(), false);
+        } else {
+            self.log.add_note(&time, &line);
+        }
     }
 
     /// Tells what is true now, if that has changed.

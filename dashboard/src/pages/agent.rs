@@ -34,7 +34,7 @@ pub struct AgentFacts {
     pub series: Vec<SeriesRow>,
     /// How many more there are.
     pub series_more: usize,
-    /// Unwanted ends in 24 hours.
+    /// Restarts in 24 hours.
     pub restarts_24h: u64,
 }
 

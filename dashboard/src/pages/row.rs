@@ -21,7 +21,7 @@ const FIGURES_MAX: usize = 4;
 pub struct RowFacts<'a> {
     /// Which, and what is true of it.
     pub instance: &'a InstanceRow,
-    /// Unwanted ends in 24 hours.
+    /// Restarts in 24 hours.
     pub restarts_24h: u64,
     /// Its heartbeat bar.
     pub paths: &'a Paths,

@@ -105,6 +105,7 @@ impl Place {
             invocation_id,
             instance_id,
             attempt: 1,
+            is_restart: false,
             pid: Some(pid),
             pid_start_ticks: Some(99),
             started_ms: now_ms() - 5_000,

@@ -16,8 +16,9 @@ const CHANGE: &str = "
     WHERE instance_id = ?1 AND (?6 IS NULL OR invocation_id IS NULL OR ?6 >= invocation_id)";
 const EXISTS: &str = "SELECT count(*) FROM instances WHERE instance_id = ?1";
 const START: &str = "
-    INSERT INTO invocations (invocation_id, instance_id, incarnation_id, attempt, pid, pid_start_ticks, started_ms)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    INSERT INTO invocations (invocation_id, instance_id, incarnation_id, attempt, is_restart, pid,
+        pid_start_ticks, started_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const READY: &str = "
     UPDATE invocations SET ready_ms = ?2 WHERE invocation_id = ?1 AND ready_ms IS NULL AND ended_ms IS NULL";
 const END: &str = "
@@ -133,6 +134,7 @@ fn begin_invocation(
             start.instance_id,
             incarnation_id,
             start.attempt,
+            start.is_restart,
             start.pid,
             start.pid_start_ticks.map(signed),
             start.started_ms

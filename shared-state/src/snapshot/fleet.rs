@@ -25,11 +25,11 @@ const FLEET: &str = "
 const INSTANCE_BY_NAME: &str = "SELECT instance_id FROM instances WHERE name = ?1";
 const AGENT: &str = "
     SELECT agent_id, name, protocol, command, config, registered_ms, removed_ms FROM agents WHERE agent_id = ?1";
-// The condition is that of the index `invocations_failed`, word for word, so that the index answers alone.
+// The condition is that of the index `invocations_restarts`, word for word, so that the index answers alone.
 const RESTARTS: &str = "
     SELECT i.instance_id, (
-        SELECT count(*) FROM invocations v WHERE v.instance_id = i.instance_id AND v.ended_ms >= ?1
-            AND (v.outcome IN ('signaled', 'spawn_failed', 'lost') OR v.exit_code <> 0))
+        SELECT count(*) FROM invocations v
+        WHERE v.instance_id = i.instance_id AND v.started_ms >= ?1 AND v.is_restart = 1)
     FROM instances i LIMIT ?2";
 
 #[cfg(test)]
@@ -72,8 +72,7 @@ impl Snapshot<'_> {
         })
     }
 
-    /// For each instance, how many of its invocations ended without success since `since_ms`: by a signal, with an
-    /// exit code other than 0, lost, or not started at all.
+    /// For each instance, how many of its invocations since `since_ms` followed an end that nobody asked for.
     pub fn restarts_since(&self, since_ms: TimeMs) -> Result<BTreeMap<i64, u64>> {
         let rows = self.all(RESTARTS, params![since_ms, bounded(ROWS_MAX)], |row| {
             Ok((row.get(0)?, unsigned(row.get(1)?)))

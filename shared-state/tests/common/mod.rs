@@ -98,6 +98,7 @@ pub(crate) fn started(invocation_id: i64, instance_id: i64, started_ms: TimeMs) 
         invocation_id,
         instance_id,
         attempt: 1,
+        is_restart: false,
         pid: Some(1_234),
         pid_start_ticks: Some(99),
         started_ms,
