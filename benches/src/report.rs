@@ -52,11 +52,24 @@ pub(crate) fn render(machine: &str, figures: &[Figure]) -> String {
 }
 
 /// Why a figure is not where it should be: part of its name, and the cause as far as it is known.
-const CAUSES: [(&str, &str); 1] = [(
-    "agents stopped",
-    "Stopping costs more than in the bare loop, as each stop is recorded before the coordinator ends: three signals (stop, CONT, and KILL \
-     for what is left of the group), the end of the invocation, the new state and an event for each agent, and the last transaction with its checkpoint.",
-)];
+const CAUSES: [(&str, &str); 3] = [
+    (
+        "crash → first instruction",
+        "Restarting: the median is that of the bare loop; in the slowest of two hundred the threads that write the database and the logs were \
+         given one of the two cores at that moment.",
+    ),
+    (
+        "agents stopped",
+        "Stopping costs more than in the bare loop, as each stop is recorded before the coordinator ends: three signals (stop, CONT, and KILL \
+         for what is left of the group), the end of the invocation, the new state and an event for each agent, and the last transaction with \
+         its checkpoint.",
+    ),
+    (
+        "quiet agents",
+        "With quiet agents what is left is the coordinator's own sign of life: one row every two seconds, by which the dashboard tells that it is \
+         down.",
+    ),
+];
 
 /// Processor, cores, memory, kernel and system, as the machine names them.
 pub(crate) fn describe_machine() -> String {

@@ -1,17 +1,18 @@
-//! What is true of every instance now: written by the instances' tasks, read by the supervisor and by `status`.
+//! What is true of every instance now: written by the instances' tasks, read by the supervisor and by `control`.
 //! It decides nothing and stores nothing on disk.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::time::Instant;
 
 use shared_state::{InstanceState, TimeMs};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// All instances in the order of start. Everything happens on one thread.
 #[derive(Debug)]
 pub(crate) struct Board {
     views: RefCell<Vec<View>>,
-    changed: Notify,
+    /// Counts changes, so that any number of tasks can wait for the next.
+    changes: watch::Sender<u64>,
     heartbeats: Cell<u64>,
     given_up: RefCell<Option<String>>,
 }
@@ -47,7 +48,7 @@ impl Board {
     pub(crate) fn new(views: Vec<View>) -> Self {
         Self {
             views: RefCell::new(views),
-            changed: Notify::new(),
+            changes: watch::Sender::new(0),
             heartbeats: Cell::new(0),
             given_up: RefCell::new(None),
         }
@@ -58,10 +59,10 @@ impl Board {
         self.views.borrow()
     }
 
-    /// Changes one instance and wakes the supervisor.
+    /// Changes one instance and wakes who waits for that.
     pub(crate) fn change(&self, index: usize, change: impl FnOnce(&mut View)) {
         change(&mut self.views.borrow_mut()[index]);
-        self.changed.notify_one();
+        self.tell_change();
     }
 
     /// Notes heartbeats; that wakes nobody.
@@ -78,15 +79,19 @@ impl Board {
     /// An essential agent cannot be kept alive.
     pub(crate) fn give_up(&self, why: String) {
         self.given_up.borrow_mut().get_or_insert(why);
-        self.changed.notify_one();
+        self.tell_change();
     }
 
     pub(crate) fn given_up(&self) -> Option<String> {
         self.given_up.borrow().clone()
     }
 
-    /// Resolves after the next change, or at once if there was one since the last call. For one waiter.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+    /// Sees each change after this call, several at once as one.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn tell_change(&self) {
+        self.changes.send_modify(|count| *count += 1);
     }
 }

@@ -131,6 +131,22 @@ pub(crate) enum Command {
         /// Only these agents or instances
         names: Vec<String>,
     },
+    /// Start agents; what earlier failures have used up is forgotten
+    Start(Targets),
+    /// Stop agents
+    Stop(Targets),
+    /// Stop agents and start them again
+    Restart(Targets),
+    /// Send a signal to the process groups of agents
+    Signal {
+        /// Such as SIGUSR1
+        signal: String,
+        /// Agents and instances, also with `*` and `?`, or `all`
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Stop all agents, then the coordinator
+    Shutdown(Waiting),
     /// Tell every problem in agents.toml; start nothing
     Check,
     /// Print the JSON schema of agents.toml for editors
@@ -139,4 +155,36 @@ pub(crate) enum Command {
         #[arg(long)]
         sql: bool,
     },
+}
+
+/// Whom a verb concerns.
+#[derive(Debug, Args)]
+pub(crate) struct Targets {
+    /// Agents and instances, also with `*` and `?`, or `all`
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// Whether a verb returns once its effect has happened.
+#[derive(Debug, Args)]
+pub(crate) struct Waiting {
+    /// Return at once, not when it has happened
+    #[arg(long)]
+    no_wait: bool,
+    /// Seconds to wait for it at most
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        conflicts_with = "no_wait"
+    )]
+    timeout: u32,
+}
+
+impl Waiting {
+    pub(crate) fn wait_ms(&self) -> Option<u64> {
+        (!self.no_wait).then(|| u64::from(self.timeout) * 1_000)
+    }
 }

@@ -3,7 +3,8 @@
 //!
 //! # Layout, in the direction of the data
 //!
-//! - `cli`, `run`: the command line, and what is put together for it. `exit`: exit codes. `logging`: the coordinator's own log.
+//! - `cli`, `verbs`: the command line and its commands. `run`: a coordinator put together and taken apart. `exit`: exit codes.
+//!   `logging`: the coordinator's own log.
 //! - `lock`, `survivors`: one coordinator for each database; what a dead one left is ended.
 //! - `registration`, `instance`, `policy`: an agent as it was configured and as the database knows it.
 //! - `supervisor`: starts one task for each instance, passes on dependencies and signals, stops them in order.
@@ -33,7 +34,8 @@ mod shared;
 mod supervisor;
 mod survivors;
 mod systemd;
+mod verbs;
 mod words;
 
 use exit::Exit;
-pub use run::start;
+pub use verbs::start;

@@ -2,32 +2,31 @@
 //! It decides nothing about agents.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use clap::Parser;
-use coordinator_config::{Config, Settings, json_schema, load, load_dotenv};
+use coordinator_config::{Config, Settings};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use shared_state::{
-    EventRow, Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer, schema_sql,
+    EventRow, Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer,
 };
 use tracing::{error, info, warn};
 
 use crate::agent_log::{self, LogTarget};
-use crate::cli::{Cli, Command};
+use crate::cli::Cli;
 use crate::clock::{Awake, wall_ms};
 use crate::control::{self, ListenError, Listener};
 use crate::lock::{Lock, LockError};
 use crate::process::{Children, Spawner};
 use crate::shared::Shared;
 use crate::supervisor::{Ending, Supervisor};
+use crate::verbs::{chain, complain};
 use crate::{Exit, logging, proc_stat, registration, survivors};
 
 /// How long the last rows may take to get to the disk.
@@ -35,60 +34,14 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 /// How long the last lines of agents' logs may take.
 const LOG_CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The whole program, from its arguments to its exit code.
-#[must_use]
-pub fn start() -> ExitCode {
-    // First of all, while there is one thread. Whoever starts it may have blocked signals; without SIGCHLD no end of an
-    // agent would ever be seen.
-    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
-    let dotenv = load_dotenv();
-    let cli = Cli::parse();
-    if let Err(error) = dotenv {
-        return complain(&chain(&error.into()), Exit::Configuration).into();
-    }
-    run(cli).into()
-}
-
-fn run(cli: Cli) -> Exit {
-    let agents = cli.paths.agents();
-    match cli.command {
-        Some(Command::Schema { sql }) => print_schema(sql),
-        Some(Command::Check) => match load(agents) {
-            Ok(config) => report_sound(&config),
-            Err(errors) => complain(&errors.to_string(), Exit::Configuration),
-        },
-        Some(Command::Status { json, names }) => {
-            // The file may name the socket; a broken one must not hide a coordinator that runs.
-            let config = load(agents).ok();
-            match Settings::resolve(
-                cli.paths.overrides(),
-                config.as_ref().map(|config| &config.coordinator),
-            ) {
-                Ok(settings) => control::show_status(&settings.socket, names, json),
-                Err(error) => complain(
-                    &format!("failed to find the working directory: {error}"),
-                    Exit::Internal,
-                ),
-            }
-        }
-        None => match load(agents) {
-            Ok(config) => run_coordinator(&cli, &config).unwrap_or_else(|failure| failure.tell()),
-            Err(errors) => complain(
-                &format!("{errors}; nothing was started"),
-                Exit::Configuration,
-            ),
-        },
-    }
-}
-
 /// Why the coordinator did not start, and with which code it ends.
-struct Failure {
+pub(crate) struct Failure {
     error: anyhow::Error,
     exit: Exit,
 }
 
 impl Failure {
-    fn tell(self) -> Exit {
+    pub(crate) fn tell(self) -> Exit {
         let text = chain(&self.error);
         error!("{text}"); // for the file, where the log is up already
         complain(&text, self.exit)
@@ -139,44 +92,7 @@ impl From<OpenError> for Failure {
     }
 }
 
-/// `failed to A: because of B: because of C`
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::from("failed to ");
-    for (place, cause) in error.chain().enumerate() {
-        if place > 0 {
-            text.push_str(": ");
-        }
-        text.push_str(&cause.to_string());
-    }
-    text
-}
-
-fn complain(text: &str, exit: Exit) -> Exit {
-    let _ = writeln!(io::stderr(), "{text}");
-    exit
-}
-
-fn print_schema(sql: bool) -> Exit {
-    let text = match sql {
-        true => schema_sql(),
-        false => serde_json::to_string_pretty(&json_schema()).expect("a schema is JSON") + "\n",
-    };
-    // A reader that closes the pipe early has seen what it wanted.
-    let _ = io::stdout().write_all(text.as_bytes());
-    Exit::Success
-}
-
-fn report_sound(config: &Config) -> Exit {
-    let instances: u32 = config.agents.iter().map(|agent| agent.instances).sum();
-    let (agents, path) = (config.agents.len(), config.path.display());
-    let _ = writeln!(
-        io::stdout(),
-        "{path}: no problem; {agents} agents, {instances} instances"
-    );
-    Exit::Success
-}
-
-fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
+pub(crate) fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
     let terminating = note_termination().context("listen for signals")?;
     let settings = Settings::resolve(cli.paths.overrides(), Some(&config.coordinator))
         .context("find the working directory")?;
@@ -205,7 +121,7 @@ fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
     drop(local);
     drop(runtime);
     let (exit, reason) = match &ending {
-        Ok(Ending::Asked(signal)) => (Exit::Success, format!("{signal} was received")),
+        Ok(Ending::Asked(why)) => (Exit::Success, why.clone()),
         Ok(Ending::GaveUp(why)) => (Exit::EssentialFatal, why.clone()),
         Err(error) => (Exit::Internal, chain(error)),
     };
@@ -351,6 +267,8 @@ async fn supervise(
         environment: std::env::vars_os().collect(),
         writer,
         board,
+        commands: std::cell::RefCell::default(),
+        shutdown: tokio::sync::Notify::new(),
         awake: Awake::new(Instant::now()),
         spawner: spawner.into(),
         buffer: Shared::new_buffer(),

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use coordinator_config::Settings;
 use shared_state::Writer;
+use tokio::sync::{Notify, mpsc};
 
+use crate::agent_task::Command;
 use crate::board::Board;
 use crate::clock::Awake;
 use crate::process::Spawner;
@@ -26,6 +28,10 @@ pub(crate) struct Shared {
     pub(crate) writer: Writer,
     /// What is true of every instance.
     pub(crate) board: Board,
+    /// The way to each instance's task, by index; empty once everything is down.
+    pub(crate) commands: RefCell<Vec<mpsc::Sender<Command>>>,
+    /// Somebody asked for the end by the control socket.
+    pub(crate) shutdown: Notify,
     /// Since when this process is awake.
     pub(crate) awake: Awake,
     /// Starts processes.
@@ -40,6 +46,14 @@ impl Shared {
     /// A buffer for [`buffer`](Self::buffer).
     pub(crate) fn new_buffer() -> RefCell<Box<[u8]>> {
         RefCell::new(vec![0; READ_BYTES].into())
+    }
+
+    /// Tells an instance's task; one that is gone needs no command.
+    pub(crate) async fn send(&self, index: usize, command: Command) {
+        let commands = self.commands.borrow().get(index).cloned();
+        if let Some(commands) = commands {
+            let _ = commands.send(command).await;
+        }
     }
 
     /// Whether this process was asked to end.

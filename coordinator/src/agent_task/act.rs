@@ -50,6 +50,18 @@ impl AgentTask {
             }
             Command::Stop => self.step(Event::Stop),
             Command::Kill => self.step(Event::Kill),
+            Command::Restart => {
+                self.was_wanted = true;
+                self.step(Event::Stop);
+                self.step(Event::Start);
+            }
+            Command::Signal(signal) => {
+                if let Some(living) = &self.invocation {
+                    living.child.signal_group(signal);
+                }
+            }
+            // Whoever asked may have gone.
+            Command::Acknowledge(answer) => drop(answer.send(())),
             Command::Dependencies { ready, waits_for } => {
                 self.waits_for = waits_for;
                 self.step(Event::Dependencies { ready });

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use lifecycle::{Cause, Lifecycle};
 use shared_state::{Dropped, Fact, WriteError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
@@ -26,8 +26,8 @@ pub(crate) const COMMANDS_MAX: usize = 16;
 /// Batches of records on their way to the disk; more, and the agent's stdout is not read for a while.
 const COMMITS_MAX: usize = 16;
 
-/// What the supervisor wants of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is wanted of an instance.
+#[derive(Debug)]
 pub(crate) enum Command {
     /// It should run.
     Start,
@@ -35,6 +35,12 @@ pub(crate) enum Command {
     Stop,
     /// It should not run, without grace.
     Kill,
+    /// It should end and run again, whatever it does now.
+    Restart,
+    /// Its process group should get this signal.
+    Signal(nix::sys::signal::Signal),
+    /// An answer once everything before it has been acted on.
+    Acknowledge(oneshot::Sender<()>),
     /// What it depends on is ready, or not: then what it waits for.
     Dependencies { ready: bool, waits_for: String },
 }

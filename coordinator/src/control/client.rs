@@ -1,13 +1,17 @@
-//! `coordinator status`: asks the running coordinator and prints what it says. It starts nothing and needs no runtime.
+//! The verbs that talk to a running coordinator: asks it and prints what it says. It starts nothing and needs no runtime.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use shared_state::InstanceState;
 
-use super::{AgentStatus, CLIENT_LIMIT, Request, Response, table};
+use super::{Action, AgentStatus, CLIENT_LIMIT, Change, Request, Response, table};
 use crate::Exit;
+
+/// Between two looks whether a coordinator has gone.
+const GONE_LOOK_MS: u8 = 20;
 
 /// Why there is no answer. Reads after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -30,23 +34,9 @@ enum AskError {
 
 /// Prints the status of these agents, or of all.
 pub(crate) fn show_status(socket: &Path, names: Vec<String>, as_json: bool) -> Exit {
-    let response = match ask(socket, &Request::Status { names }) {
-        Ok(response) => response,
-        Err(error) => {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            return complain(&format!("failed to {error}{}", cause.unwrap_or_default()));
-        }
-    };
-    let agents = match response {
-        Response::Agents(agents) => agents,
-        Response::NoSuchAgent(name) => {
-            return complain(&format!(
-                "there is no agent {name:?}; `coordinator status` lists them"
-            ));
-        }
-        Response::Misunderstood(why) => {
-            return complain(&format!("the coordinator did not understand: {why}"));
-        }
+    let agents = match ask(socket, &Request::Status { names }, CLIENT_LIMIT) {
+        Ok(Response::Agents(agents)) => agents,
+        other => return complain_about(other),
     };
     let text = if as_json {
         serde_json::to_string_pretty(&agents)
@@ -63,17 +53,77 @@ pub(crate) fn show_status(socket: &Path, names: Vec<String>, as_json: bool) -> E
     }
 }
 
+/// Changes something and prints what became of it.
+pub(crate) fn act(socket: &Path, action: Action) -> Exit {
+    let wait = Duration::from_millis(action.wait_ms.unwrap_or(0));
+    let deadline = Instant::now() + wait;
+    let is_shutdown = action.change == Change::Shutdown;
+    let waits = action.wait_ms.is_some();
+    let (agents, missing) = match ask(socket, &Request::Act(action), wait + CLIENT_LIMIT) {
+        Ok(Response::Done(agents)) => (agents, Vec::new()),
+        Ok(Response::NotDone { agents, missing }) => (agents, missing),
+        other => return complain_about(other),
+    };
+    if is_shutdown {
+        return match !waits || is_gone_by(socket, deadline) {
+            true => Exit::Success,
+            false => tell_failure("the coordinator is still stopping its agents"),
+        };
+    }
+    let _ = io::stdout().write_all(table::draw(&agents).as_bytes());
+    match missing.is_empty() {
+        true => Exit::Success,
+        false => tell_failure(&format!(
+            "not done in time, or not to be done: {}",
+            missing.join(", ")
+        )),
+    }
+}
+
+/// Whether nobody answers there any more.
+fn is_gone_by(socket: &Path, deadline: Instant) -> bool {
+    loop {
+        if UnixStream::connect(socket).is_err() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        let _ = nix::poll::poll(&mut [], GONE_LOOK_MS); // a rest, nothing to wait for
+    }
+}
+
 /// One that finished as wanted, or is not wanted, is no fault; but it does not run either.
 fn is_running(agent: &AgentStatus) -> bool {
     agent.state == InstanceState::Running
 }
 
-fn complain(text: &str) -> Exit {
+/// Of an answer that is none.
+fn complain_about(answer: Result<Response, AskError>) -> Exit {
+    let text = match answer {
+        Ok(Response::NoSuchAgent(name)) => {
+            format!("there is no agent {name:?}; `coordinator status` lists them")
+        }
+        Ok(Response::Misunderstood(why)) => format!("the coordinator refused: {why}"),
+        Ok(Response::Agents(_) | Response::Done(_) | Response::NotDone { .. }) => {
+            "the coordinator gave another answer than was asked for: it may be of another version"
+                .into()
+        }
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            format!("failed to {error}{}", cause.unwrap_or_default())
+        }
+    };
     let _ = writeln!(io::stderr(), "{text}");
     Exit::Unknown
 }
 
-fn ask(socket: &Path, request: &Request) -> Result<Response, AskError> {
+fn tell_failure(text: &str) -> Exit {
+    let _ = writeln!(io::stderr(), "{text}");
+    Exit::Internal
+}
+
+fn ask(socket: &Path, request: &Request, limit: Duration) -> Result<Response, AskError> {
     let in_io = |source: io::Error| {
         let path = socket.to_owned();
         match source.kind() {
@@ -85,7 +135,7 @@ fn ask(socket: &Path, request: &Request) -> Result<Response, AskError> {
         }
     };
     let mut stream = UnixStream::connect(socket).map_err(in_io)?;
-    stream.set_read_timeout(Some(CLIENT_LIMIT)).map_err(in_io)?;
+    stream.set_read_timeout(Some(limit)).map_err(in_io)?;
     stream
         .set_write_timeout(Some(CLIENT_LIMIT))
         .map_err(in_io)?;

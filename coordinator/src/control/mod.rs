@@ -1,23 +1,25 @@
 //! The Unix socket: one JSON line asks, one JSON line answers. `server` runs beside the agents, `client` in another process.
 
+mod act;
+mod choose;
 mod client;
 mod server;
 mod table;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use shared_state::{InstanceState, TimeMs};
 
 use crate::board::View;
 
-pub(crate) use client::show_status;
+pub(crate) use client::{act, show_status};
 pub(crate) use server::{ListenError, Listener, listen};
 
 /// A question longer than this is none.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// How long a client may take for a question, and for taking its answer.
-const CLIENT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+const CLIENT_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,35 @@ const CLIENT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 enum Request {
     /// What is true of these agents or instances; of all if there are none.
     Status { names: Vec<String> },
+    /// Change something.
+    Act(Action),
+}
+
+/// A change that a client wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Action {
+    /// What.
+    pub(crate) change: Change,
+    /// Agents and instances, also with `*` and `?`, or `all`.
+    pub(crate) names: Vec<String>,
+    /// How long the answer may wait for the effect; absent: not at all.
+    pub(crate) wait_ms: Option<u64>,
+}
+
+/// What a client can change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Change {
+    /// They should run; earlier failures are forgotten.
+    Start,
+    /// They should not run.
+    Stop,
+    /// They should end and run again.
+    Restart,
+    /// Their process groups should get this signal, such as `SIGUSR1`.
+    Signal(String),
+    /// Everything should stop and the coordinator end.
+    Shutdown,
 }
 
 /// What it gets.
@@ -32,6 +63,13 @@ enum Request {
 #[serde(rename_all = "snake_case")]
 enum Response {
     Agents(Vec<AgentStatus>),
+    /// The effect has happened, or nobody wanted to wait for it: how they are now.
+    Done(Vec<AgentStatus>),
+    /// The effect has not happened: how they are now, and for whom it has not.
+    NotDone {
+        agents: Vec<AgentStatus>,
+        missing: Vec<String>,
+    },
     /// There is no agent and no instance of this name.
     NoSuchAgent(String),
     /// The question was not understood.

@@ -1,4 +1,4 @@
-//! Answers clients of the socket, each in a task of its own with a time limit. It changes nothing.
+//! Answers clients of the socket, each in a task of its own with a time limit. What they want is done in `act`.
 
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use super::act::act;
+use super::choose::choose;
 use super::{AgentStatus, CLIENT_LIMIT, REQUEST_BYTES_MAX, Request, Response};
 use crate::shared::Shared;
 
@@ -105,7 +107,7 @@ impl Listener {
                     let shared = Rc::clone(&shared);
                     tokio::task::spawn_local(async move {
                         // A client that is slow or gone is its own problem.
-                        let _ = tokio::time::timeout(CLIENT_LIMIT, answer(stream, &shared)).await;
+                        let _ = answer(stream, &shared).await;
                         drop(place);
                     });
                 }
@@ -129,36 +131,30 @@ async fn answer(mut stream: UnixStream, shared: &Shared) -> io::Result<()> {
     }
     let mut line = Vec::new();
     let limit = u64::try_from(REQUEST_BYTES_MAX).unwrap_or(u64::MAX);
-    BufReader::new((&mut stream).take(limit))
-        .read_until(b'\n', &mut line)
-        .await?;
+    let mut reader = BufReader::new((&mut stream).take(limit));
+    tokio::time::timeout(CLIENT_LIMIT, reader.read_until(b'\n', &mut line)).await??;
     let response = match serde_json::from_slice(&line) {
-        Ok(request) => respond(&request, shared),
+        Ok(request) => respond(request, shared).await,
         Err(error) => Response::Misunderstood(error.to_string()),
     };
     let mut text = serde_json::to_vec(&response)?;
     text.push(b'\n');
-    stream.write_all(&text).await?;
+    tokio::time::timeout(CLIENT_LIMIT, stream.write_all(&text)).await??;
     stream.shutdown().await
 }
 
-fn respond(request: &Request, shared: &Shared) -> Response {
-    let Request::Status { names } = request;
-    let (views, now) = (shared.board.views(), Instant::now());
-    let unknown = names.iter().find(|name| {
-        views
-            .iter()
-            .all(|view| view.name != **name && view.agent != **name)
-    });
-    if let Some(name) = unknown {
-        return Response::NoSuchAgent(name.clone());
+async fn respond(request: Request, shared: &Shared) -> Response {
+    match request {
+        Request::Act(action) => act(action, shared).await,
+        Request::Status { names } => {
+            let (views, now) = (shared.board.views(), Instant::now());
+            match choose(&views, &names) {
+                Ok(chosen) => {
+                    let status = |index: &usize| AgentStatus::of(&views[*index], now);
+                    Response::Agents(chosen.iter().map(status).collect())
+                }
+                Err(name) => Response::NoSuchAgent(name),
+            }
+        }
     }
-    let is_meant = |name: &String, agent: &String| {
-        names.is_empty() || names.contains(name) || names.contains(agent)
-    };
-    let chosen = views
-        .iter()
-        .filter(|view| is_meant(&view.name, &view.agent))
-        .map(|view| AgentStatus::of(view, now));
-    Response::Agents(chosen.collect())
 }

@@ -29,7 +29,6 @@ pub(crate) struct Supervisor {
     shared: Rc<Shared>,
     children: Rc<Children>,
     instances: Vec<Rc<Instance>>,
-    commands: Vec<mpsc::Sender<Command>>,
     tasks: JoinSet<()>,
     dependencies: Dependencies,
     ticking: Ticking,
@@ -48,8 +47,8 @@ struct Signals {
 /// Why everything ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Somebody asked for it: the name of the signal.
-    Asked(&'static str),
+    /// Somebody asked for it: how.
+    Asked(String),
     /// An essential agent cannot be kept alive: why.
     GaveUp(String),
 }
@@ -100,6 +99,7 @@ impl Supervisor {
             tasks.spawn_local(task.run());
             commands.push(sender);
         }
+        *shared.commands.borrow_mut() = commands;
         Ok(Self {
             dependencies: Dependencies::new(&instances),
             ticking: Ticking::new(log_writer),
@@ -108,7 +108,6 @@ impl Supervisor {
             shared,
             children,
             instances,
-            commands,
             tasks,
         })
     }
@@ -116,24 +115,27 @@ impl Supervisor {
     /// Starts what starts by itself and keeps it up until everything has to end.
     pub(crate) async fn keep_up(&mut self) -> Ending {
         if self.shared.is_terminating() {
-            return Ending::Asked("a signal"); // it came before anybody listened
+            return Ending::Asked("a signal was received".into()); // before anybody listened
         }
         for (index, instance) in self.instances.iter().enumerate() {
             if instance.config.autostart {
-                send(&self.commands[index], Command::Start).await;
+                self.shared.send(index, Command::Start).await;
             }
         }
         self.systemd.tell_ready();
         let mut ticks = ticking::ticks();
+        let mut changes = self.shared.board.watch();
+        changes.mark_changed(); // what was started above has changed already
         loop {
             tokio::select! {
                 biased;
                 wish = self.signals.next() => match wish {
-                    Wish::End(signal) => return Ending::Asked(signal),
+                    Wish::End(signal) => return Ending::Asked(format!("{signal} was received")),
                     Wish::HangUp => self.refuse_reload(),
                     Wish::ChildEnded => self.reap(),
                 },
-                () = self.shared.board.changed() => {
+                () = self.shared.shutdown.notified() => return Ending::Asked("shutdown was asked for".into()),
+                _ = changes.changed() => {
                     if let Some(why) = self.shared.board.given_up() {
                         return Ending::GaveUp(why);
                     }
@@ -163,12 +165,7 @@ impl Supervisor {
     async fn tell_dependents(&mut self) {
         let changes = self.dependencies.changes(&self.shared.board.views());
         for (index, command) in changes {
-            send(&self.commands[index], command).await;
+            self.shared.send(index, command).await;
         }
     }
-}
-
-/// A task that is gone needs no command.
-async fn send(commands: &mpsc::Sender<Command>, command: Command) {
-    let _ = commands.send(command).await;
 }

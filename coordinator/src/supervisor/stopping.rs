@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use super::ticking::{count_states, record_event, ticks};
-use super::{Ending, Supervisor, Wish, send};
+use super::{Ending, Supervisor, Wish};
 use crate::agent_task::Command;
 
 /// Processes that agents left behind are killed; one that the kernel does not let go must not keep the coordinator.
@@ -18,15 +18,14 @@ impl Supervisor {
     /// Ends all agents and all that they left.
     pub(crate) async fn end_all(&mut self, ending: &Ending) {
         let why = match ending {
-            Ending::Asked(signal) => format!("{signal} was received"),
-            Ending::GaveUp(why) => why.clone(),
+            Ending::Asked(why) | Ending::GaveUp(why) => why.clone(),
         };
         info!("stopping all agents: {why}");
         self.systemd.tell_stopping();
         record_event(&self.shared, 1, "coordinator_stopping", why);
         self.stop_agents().await;
         self.end_left_behind().await;
-        self.commands.clear();
+        self.shared.commands.borrow_mut().clear();
         let finished = tokio::time::timeout(LAST_FACTS_LIMIT, async {
             while self.tasks.join_next().await.is_some() {}
         });
@@ -37,12 +36,13 @@ impl Supervisor {
     }
 
     async fn stop_agents(&mut self) {
-        let mut told = vec![false; self.commands.len()];
+        let mut told = vec![false; self.instances.len()];
         let mut ticks = ticks();
+        let mut changes = self.shared.board.watch();
         loop {
             for index in self.stoppable(&told) {
                 told[index] = true;
-                send(&self.commands[index], Command::Stop).await;
+                self.shared.send(index, Command::Stop).await;
             }
             if told.iter().all(|told| *told) && self.are_down(0..told.len()) {
                 return;
@@ -53,15 +53,15 @@ impl Supervisor {
                     Wish::ChildEnded => self.reap(),
                     Wish::End(signal) => {
                         warn!("{signal} was received again: everything is killed");
-                        for commands in &self.commands {
-                            send(commands, Command::Kill).await;
+                        for index in 0..told.len() {
+                            self.shared.send(index, Command::Kill).await;
                         }
                         told.fill(true);
                     }
                     // A terminal that closes sends it too, and everything is ending anyway.
                     Wish::HangUp => {}
                 },
-                () = self.shared.board.changed() => {}
+                _ = changes.changed() => {}
                 _ = ticks.tick() => self.tick(),
             }
         }

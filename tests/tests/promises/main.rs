@@ -2,6 +2,7 @@
 //! What happens when things go wrong is in the test binary `faults`.
 
 mod check_command;
+mod control_verbs;
 mod default_agents;
 mod dependencies;
 mod env_example;

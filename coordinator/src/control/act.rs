@@ -1,0 +1,144 @@
+//! Does what a client wants, and waits for the effect. How an instance starts and stops is its task's business.
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use shared_state::InstanceState;
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::choose::choose;
+use super::{Action, AgentStatus, Change, Response};
+use crate::agent_task::Command;
+use crate::board::View;
+use crate::shared::Shared;
+
+/// Nobody waits longer; a client that vanished keeps its place for this long at most.
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
+
+/// What one instance was before, to tell the effect from what was there already.
+struct Before {
+    index: usize,
+    invocation_id: Option<i64>,
+}
+
+pub(super) async fn act(action: Action, shared: &Shared) -> Response {
+    let signal = match &action.change {
+        Change::Signal(name) => match Signal::from_str(&name.to_uppercase()) {
+            Ok(signal) => Some(signal),
+            Err(_) => {
+                return Response::Misunderstood(format!("{name:?} is no signal; such as SIGUSR1"));
+            }
+        },
+        _ => None,
+    };
+    let chosen = choose(&shared.board.views(), &action.names);
+    let mut chosen = match chosen {
+        Ok(chosen) => chosen,
+        Err(name) => return Response::NoSuchAgent(name),
+    };
+    info!(change = ?action.change, names = ?action.names, "asked by the control socket");
+    if action.change == Change::Stop {
+        chosen.reverse(); // the last started first, as at the end
+    }
+    let before = note(&chosen, shared);
+    for index in &chosen {
+        let command = match (&action.change, signal) {
+            (Change::Start, _) => Command::Start,
+            (Change::Stop, _) => Command::Stop,
+            (Change::Restart, _) => Command::Restart,
+            (Change::Signal(_), Some(signal)) => Command::Signal(signal),
+            (Change::Signal(_), None) => continue,
+            (Change::Shutdown, _) => break,
+        };
+        shared.send(*index, command).await;
+    }
+    settle(&chosen, shared).await;
+    if action.change == Change::Shutdown {
+        shared.shutdown.notify_one();
+    }
+    let wait = Duration::from_millis(action.wait_ms.unwrap_or(0)).min(WAIT_MAX);
+    let missing = match action.wait_ms {
+        Some(_) => wait_for(&action.change, &before, wait, shared).await,
+        None => Vec::new(),
+    };
+    answer(&chosen, missing, shared)
+}
+
+fn note(chosen: &[usize], shared: &Shared) -> Vec<Before> {
+    let views = shared.board.views();
+    let note = |index: &usize| Before {
+        index: *index,
+        invocation_id: views[*index].invocation_id,
+    };
+    chosen.iter().map(note).collect()
+}
+
+/// Until every task has acted on what was sent, the board may show what was true before.
+async fn settle(chosen: &[usize], shared: &Shared) {
+    for index in chosen {
+        let (answer, answered) = oneshot::channel();
+        shared.send(*index, Command::Acknowledge(answer)).await;
+        let _ = answered.await; // a task that is gone has nothing to act on
+    }
+}
+
+/// The names of those for whom the effect has not happened in time, or cannot happen any more.
+async fn wait_for(
+    change: &Change,
+    before: &[Before],
+    limit: Duration,
+    shared: &Shared,
+) -> Vec<String> {
+    let deadline = tokio::time::Instant::now() + limit;
+    let mut changes = shared.board.watch();
+    loop {
+        let (mut missing, mut may_come) = (Vec::new(), false);
+        for before in before {
+            let view = &shared.board.views()[before.index];
+            if !has_happened(change, before, view) {
+                missing.push(view.name.clone());
+                may_come |= can_happen(change, view);
+            }
+        }
+        if !may_come
+            || tokio::time::timeout_at(deadline, changes.changed())
+                .await
+                .is_err()
+        {
+            return missing;
+        }
+    }
+}
+
+fn has_happened(change: &Change, before: &Before, view: &View) -> bool {
+    let is_up = view.state == InstanceState::Running || view.state == InstanceState::Exited;
+    match change {
+        Change::Start => is_up,
+        Change::Stop => view.pid.is_none() && view.state == InstanceState::Stopped,
+        Change::Restart => is_up && view.invocation_id != before.invocation_id,
+        // The end of the coordinator is seen by the client itself: the connection ends.
+        Change::Signal(_) | Change::Shutdown => true,
+    }
+}
+
+/// FATAL is tried again much later, which is not what anybody waits for.
+fn can_happen(change: &Change, view: &View) -> bool {
+    match change {
+        Change::Start | Change::Restart => view.state != InstanceState::Fatal,
+        Change::Stop | Change::Signal(_) | Change::Shutdown => true,
+    }
+}
+
+fn answer(chosen: &[usize], missing: Vec<String>, shared: &Shared) -> Response {
+    let (views, now) = (shared.board.views(), Instant::now());
+    let agents = chosen
+        .iter()
+        .map(|index| AgentStatus::of(&views[*index], now))
+        .collect();
+    match missing.is_empty() {
+        true => Response::Done(agents),
+        false => Response::NotDone { agents, missing },
+    }
+}

@@ -1,0 +1,129 @@
+//! From the arguments to the exit code: which command it is, and those that need no running coordinator of their own.
+//! Running one is in `run`, talking to one in `control`.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use coordinator_config::{Config, Settings, json_schema, load, load_dotenv};
+use shared_state::schema_sql;
+
+use crate::Exit;
+use crate::cli::{Cli, Command, Targets};
+use crate::control::{self, Action, Change};
+use crate::run::run_coordinator;
+
+/// The whole program, from its arguments to its exit code.
+#[must_use]
+pub fn start() -> ExitCode {
+    // First of all, while there is one thread. Whoever starts it may have blocked signals; without SIGCHLD no end of an
+    // agent would ever be seen.
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
+    let dotenv = load_dotenv();
+    let cli = Cli::parse();
+    if let Err(error) = dotenv {
+        return complain(&chain(&error.into()), Exit::Configuration).into();
+    }
+    run(cli).into()
+}
+
+fn run(cli: Cli) -> Exit {
+    let agents = cli.paths.agents();
+    match cli.command {
+        Some(Command::Schema { sql }) => print_schema(sql),
+        Some(Command::Check) => match load(agents) {
+            Ok(config) => report_sound(&config),
+            Err(errors) => complain(&errors.to_string(), Exit::Configuration),
+        },
+        Some(Command::Status { json, ref names }) => at_socket(&cli, |socket| {
+            control::show_status(socket, names.clone(), json)
+        }),
+        Some(Command::Start(ref targets)) => act_on(&cli, Change::Start, targets),
+        Some(Command::Stop(ref targets)) => act_on(&cli, Change::Stop, targets),
+        Some(Command::Restart(ref targets)) => act_on(&cli, Change::Restart, targets),
+        Some(Command::Signal {
+            ref signal,
+            ref names,
+        }) => ask_for(&cli, Change::Signal(signal.clone()), names, Some(0)),
+        Some(Command::Shutdown(ref waiting)) => {
+            ask_for(&cli, Change::Shutdown, &[], waiting.wait_ms())
+        }
+        None => match load(agents) {
+            Ok(config) => run_coordinator(&cli, &config).unwrap_or_else(|failure| failure.tell()),
+            Err(errors) => complain(
+                &format!("{errors}; nothing was started"),
+                Exit::Configuration,
+            ),
+        },
+    }
+}
+
+fn act_on(cli: &Cli, change: Change, targets: &Targets) -> Exit {
+    ask_for(cli, change, &targets.names, targets.waiting.wait_ms())
+}
+
+fn ask_for(cli: &Cli, change: Change, names: &[String], wait_ms: Option<u64>) -> Exit {
+    let names = names.to_vec();
+    at_socket(cli, |socket| {
+        control::act(
+            socket,
+            Action {
+                change,
+                names,
+                wait_ms,
+            },
+        )
+    })
+}
+
+/// The socket as a coordinator that runs with the same arguments has it.
+fn at_socket(cli: &Cli, talk: impl FnOnce(&Path) -> Exit) -> Exit {
+    // The file may name the socket; a broken one must not hide a coordinator that runs.
+    let config = load(cli.paths.agents()).ok();
+    let config = config.as_ref().map(|config| &config.coordinator);
+    match Settings::resolve(cli.paths.overrides(), config) {
+        Ok(settings) => talk(&settings.socket),
+        Err(error) => complain(
+            &format!("failed to find the working directory: {error}"),
+            Exit::Internal,
+        ),
+    }
+}
+
+fn print_schema(sql: bool) -> Exit {
+    let text = match sql {
+        true => schema_sql(),
+        false => serde_json::to_string_pretty(&json_schema()).expect("a schema is JSON") + "\n",
+    };
+    // A reader that closes the pipe early has seen what it wanted.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Exit::Success
+}
+
+fn report_sound(config: &Config) -> Exit {
+    let instances: u32 = config.agents.iter().map(|agent| agent.instances).sum();
+    let (agents, path) = (config.agents.len(), config.path.display());
+    let _ = writeln!(
+        io::stdout(),
+        "{path}: no problem; {agents} agents, {instances} instances"
+    );
+    Exit::Success
+}
+
+/// `failed to A: because of B: because of C`
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::from("failed to ");
+    for (place, cause) in error.chain().enumerate() {
+        if place > 0 {
+            text.push_str(": ");
+        }
+        text.push_str(&cause.to_string());
+    }
+    text
+}
+
+pub(crate) fn complain(text: &str, exit: Exit) -> Exit {
+    let _ = writeln!(io::stderr(), "{text}");
+    exit
+}
