@@ -133,7 +133,7 @@ fn write_seen(out: &mut String, seen: &Seen, now_ms: i64) {
         let _ = writeln!(
             out,
             "agents_instances{{state=\"{}\"}} {count}",
-            verdict::word(state)
+            state.as_str()
         );
     }
     for (name, kind, help, value) in COLUMNS {

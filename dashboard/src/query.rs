@@ -137,7 +137,7 @@ impl Filter {
         match self {
             Self::All => "",
             Self::Unwell => "unwell",
-            Self::In(state) => verdict::word(state),
+            Self::In(state) => state.as_str(),
         }
     }
 }
@@ -157,7 +157,7 @@ impl FleetQuery {
     /// From `state=`, `q=` and `range=`.
     pub fn read(params: &Params) -> Result<Self, Problem> {
         let mut filters = vec![("", Filter::All), ("unwell", Filter::Unwell)];
-        filters.extend(verdict::STATES.map(|state| (verdict::word(state), Filter::In(state))));
+        filters.extend(verdict::STATES.map(|state| (state.as_str(), Filter::In(state))));
         let search = params.text("q").unwrap_or_default().trim().to_lowercase();
         if search.chars().count() > SEARCH_CHARS_MAX {
             return Err(Problem::bad_parameter(format!(

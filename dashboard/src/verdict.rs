@@ -47,21 +47,6 @@ pub const STATES: [InstanceState; 9] = [
     InstanceState::Stopped,
 ];
 
-/// The state's name as everybody knows it.
-pub fn word(state: InstanceState) -> &'static str {
-    match state {
-        InstanceState::Stopped => "STOPPED",
-        InstanceState::Waiting => "WAITING",
-        InstanceState::Starting => "STARTING",
-        InstanceState::Running => "RUNNING",
-        InstanceState::Unhealthy => "UNHEALTHY",
-        InstanceState::Backoff => "BACKOFF",
-        InstanceState::Stopping => "STOPPING",
-        InstanceState::Exited => "EXITED",
-        InstanceState::Fatal => "FATAL",
-    }
-}
-
 /// The name of the state's icon, each of another shape.
 pub fn icon(state: InstanceState) -> &'static str {
     match state {
@@ -233,7 +218,7 @@ mod tests {
     fn every_state_has_its_own_word_and_icon() {
         let mut words: Vec<_> = STATES
             .iter()
-            .map(|state| (word(*state), icon(*state)))
+            .map(|state| (state.as_str(), icon(*state)))
             .collect();
         words.sort_unstable();
         words.dedup();

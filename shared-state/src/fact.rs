@@ -84,6 +84,23 @@ pub enum InstanceState {
     Fatal,
 }
 
+impl InstanceState {
+    /// The name as everybody knows it; also in the `state` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "STOPPED",
+            Self::Waiting => "WAITING",
+            Self::Starting => "STARTING",
+            Self::Running => "RUNNING",
+            Self::Unhealthy => "UNHEALTHY",
+            Self::Backoff => "BACKOFF",
+            Self::Stopping => "STOPPING",
+            Self::Exited => "EXITED",
+            Self::Fatal => "FATAL",
+        }
+    }
+}
+
 /// What is now true of an instance; replaces the row's changing columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceChange {

@@ -46,11 +46,6 @@ pub(super) fn draw(agents: &[AgentStatus]) -> String {
 
 fn row(agent: &AgentStatus) -> [String; 7] {
     let dash = || "-".to_owned();
-    let state = serde_json::to_value(agent.state).ok();
-    let state = state
-        .as_ref()
-        .and_then(|state| state.as_str())
-        .unwrap_or("?");
     // A running agent speaks for itself; of all others the coordinator knows better.
     let message = match (&agent.status, &agent.message) {
         (Some(status), Some(message)) if agent.state == InstanceState::Running => {
@@ -69,7 +64,7 @@ fn row(agent: &AgentStatus) -> [String; 7] {
     };
     [
         harmless(&agent.name),
-        state.to_owned(),
+        agent.state.as_str().to_owned(),
         agent.pid.map_or_else(dash, |pid| pid.to_string()),
         agent.uptime_ms.map_or_else(dash, age),
         agent.restarts.to_string(),

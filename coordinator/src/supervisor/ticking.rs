@@ -142,7 +142,7 @@ pub(super) fn count_states(shared: &Shared) -> String {
     let parts: Vec<String> = counts
         .iter()
         .rev()
-        .map(|(state, count)| format!("{count} {}", format!("{state:?}").to_uppercase()))
+        .map(|(state, count)| format!("{count} {}", state.as_str()))
         .collect();
     format!("{} agents: {}", views.len(), parts.join(", "))
 }

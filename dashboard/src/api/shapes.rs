@@ -51,7 +51,7 @@ impl<'a> AgentJson<'a> {
             name: &row.name,
             agent: &row.agent,
             instance_id: row.instance_id,
-            state: verdict::word(row.state),
+            state: row.state.as_str(),
             reason: &row.reason,
             goal: if row.goal_up { "up" } else { "down" },
             pid: row.pid,

@@ -138,7 +138,7 @@ fn head(facts: &AgentFacts) -> Markup {
     let tile = |name: &str, value: Markup| html! { div.tile data-tile=(name) { dt { (name) } dd { (value) } } };
     let none = || html! { span.none { "–" } };
     html! {
-        div #agent data-instance=(clean(&row.name)) data-state=(verdict::word(row.state)) data-pid=[row.pid]
+        div #agent data-instance=(clean(&row.name)) data-state=(row.state.as_str()) data-pid=[row.pid]
             data-status=[verdict::status(row)] {
             div.title-line {
                 h1 { (clean(&row.name)) }

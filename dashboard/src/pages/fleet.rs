@@ -119,7 +119,7 @@ fn filters(seen: Option<&Seen>, query: &FleetQuery) -> Markup {
             (filter(query, Filter::Unwell, "Unwell", Some(("unhealthy", if unwell > 0 { "bad" } else { "idle" })), unwell))
             @for (state, count) in verdict::STATES.into_iter().zip(counts) {
                 @if count > 0 || query.filter == Filter::In(state) {
-                    (filter(query, Filter::In(state), verdict::word(state), Some((verdict::icon(state), verdict::tone(state).class())), count))
+                    (filter(query, Filter::In(state), state.as_str(), Some((verdict::icon(state), verdict::tone(state).class())), count))
                 }
             }
         }

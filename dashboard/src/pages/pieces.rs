@@ -18,7 +18,7 @@ pub fn icon(name: &str) -> Markup {
 /// Icon, word and colour of a state.
 pub fn state_badge(state: InstanceState) -> Markup {
     html! {
-        span.state.(verdict::tone(state).class()) { (icon(verdict::icon(state))) (verdict::word(state)) }
+        span.state.(verdict::tone(state).class()) { (icon(verdict::icon(state))) (state.as_str()) }
     }
 }
 

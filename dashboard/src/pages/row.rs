@@ -46,7 +46,7 @@ pub fn row(facts: &RowFacts<'_>) -> Markup {
         None => verdict::tone(row.state),
     };
     html! {
-        tr.{ "tone-" (tone.class()) } id=(id(row.instance_id)) data-instance=(clean(&row.name)) data-state=(verdict::word(row.state))
+        tr.{ "tone-" (tone.class()) } id=(id(row.instance_id)) data-instance=(clean(&row.name)) data-state=(row.state.as_str())
             data-pid=[row.pid] data-status=[verdict::status(row)] {
             th.cell-name scope="row" { a href={ "/agents/" (row.instance_id) } { (clean(&row.name)) } }
             td.cell-state { (pieces::state_badge(row.state)) }

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::{ApplyError, signed};
 use crate::{
-    AlertRow, EventRow, Fact, InstanceChange, InstanceState, InvocationEnd, InvocationStart,
-    Outcome, PutRow,
+    AlertRow, EventRow, Fact, InstanceChange, InvocationEnd, InvocationStart, Outcome, PutRow,
 };
 
 const CHANGE: &str = "
@@ -95,7 +94,7 @@ fn change_instance(connection: &Connection, change: &InstanceChange) -> Result<(
     let changed = connection.prepare_cached(CHANGE)?.execute(params![
         change.instance_id,
         if change.goal_up { "up" } else { "down" },
-        state_name(change.state),
+        change.state.as_str(),
         change.reason,
         change.since_ms,
         change.invocation_id,
@@ -228,19 +227,4 @@ fn store_alert(connection: &Connection, alert: &AlertRow) -> Result<(), ApplyErr
             alert.ts_ms
         ],
     )
-}
-
-/// The name in the `state` column.
-pub(crate) fn state_name(state: InstanceState) -> &'static str {
-    match state {
-        InstanceState::Stopped => "STOPPED",
-        InstanceState::Waiting => "WAITING",
-        InstanceState::Starting => "STARTING",
-        InstanceState::Running => "RUNNING",
-        InstanceState::Unhealthy => "UNHEALTHY",
-        InstanceState::Backoff => "BACKOFF",
-        InstanceState::Stopping => "STOPPING",
-        InstanceState::Exited => "EXITED",
-        InstanceState::Fatal => "FATAL",
-    }
 }
