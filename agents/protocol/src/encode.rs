@@ -22,7 +22,7 @@ pub enum EncodeError {
 }
 
 /// Encodes a message as one line of JSON with its newline. A figure that is not finite becomes `null`, which
-/// [`decode`](crate::decode) leaves out.
+/// [`decode`](crate::decode()) leaves out.
 pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, EncodeError> {
     let mut line = serde_json::to_vec(message).map_err(EncodeError::Json)?;
     if line.len() > LINE_BYTES_MAX {

@@ -1,4 +1,4 @@
-//! Everything that an agent's author needs: implement [`Agent`], call [`run`] from `main`.
+//! Everything that an agent's author needs: implement [`Agent`], call [`run()`] from `main`.
 //! It knows the wire, not the coordinator: an agent built with it also runs alone in a terminal.
 //!
 //! ```no_run
