@@ -3,6 +3,8 @@
 
 mod closed_stdout;
 mod control_clients;
+mod crash_loops;
+mod damaged_database;
 mod dead_leader_of_a_group;
 mod descriptors_and_environment;
 mod endless_line;
@@ -14,12 +16,17 @@ mod held_pipe;
 mod identity_comes_from_the_pipe;
 mod ignoring_term;
 mod jitter;
+mod jumping_clock;
 mod killed_coordinator;
 mod last_bytes;
 mod locked_database;
 mod one_transaction;
 mod orphans;
+mod out_of_descriptors_and_processes;
+mod parent_death_signal;
 mod second_coordinator;
+mod slow_stop;
+mod start_after_stop;
 mod strange_bytes;
 mod stray_print;
 mod survivors_of_a_killed_coordinator;

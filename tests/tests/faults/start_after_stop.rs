@@ -1,0 +1,104 @@
+//! Stop and start in quick succession: never two processes alive, and the late end of an old invocation touches nothing
+//! of the new one (F9, F10). What the verbs print is the matter of the promises.
+
+use std::time::Duration;
+
+use end_to_end::{AgentsFile, Scene, let_time_pass, processes};
+
+/// Holds a lock for as long as the process lives: a second one alive at the same time finds it taken.
+const LOCKING: &str =
+    "exec 9>lock; flock -n 9 || echo $$ >>overlaps; echo $$ >>starts; exec sleep 1000000";
+/// The same, deaf to TERM: its end comes late, at its stop timeout.
+const DEAF: &str = "trap '' TERM; exec 9>lock; flock -n 9 || echo $$ >>overlaps; echo $$ >>starts; exec sleep 1000000";
+
+/// Sends the verbs one after another without waiting for their effects.
+fn storm(scene: &Scene, verbs: &[&str], rounds: usize) {
+    for round in 0..rounds {
+        for verb in verbs {
+            let output = scene.command().args([verb, "worker", "--no-wait"]).output();
+            let output = output.expect("the program runs");
+            assert_eq!(output.status.code(), Some(0), "{verb} {round}: {output:?}");
+        }
+    }
+}
+
+/// What must be true once the storm is over, by all witnesses.
+fn check(scene: &mut Scene) {
+    let settled = scene.wait_for_instance("worker", "running for good", |row| {
+        row.state == "RUNNING" && row.goal == "up" && row.pid.is_some_and(processes::is_alive)
+    });
+    let invocations = scene.database().invocations("worker");
+    let newest = invocations.last().expect("it was started");
+    assert_eq!(settled.invocation_id, Some(newest.invocation_id));
+    assert_eq!((settled.pid, newest.ended_ms), (newest.pid, None));
+    // An old end that comes late would show itself now.
+    let_time_pass(Duration::from_millis(500));
+    assert_eq!(scene.instance("worker"), settled);
+    assert_eq!(scene.status(&["worker"])[0].pid, settled.pid);
+    assert_eq!(settled.restarts, 0, "what was asked for is no restart");
+    for ended in &invocations[..invocations.len() - 1] {
+        assert!(ended.ended_ms.is_some(), "it is over: {ended:?}");
+        assert!(
+            ended.ended_ms <= Some(newest.started_ms),
+            "{ended:?} {newest:?}"
+        );
+    }
+    assert_eq!(
+        scene.lines("overlaps"),
+        Vec::<String>::new(),
+        "two were alive"
+    );
+    // Each process that came to its first line is one row, in the same order.
+    let mut pids = invocations.iter().filter_map(|row| row.pid);
+    for started in scene.lines("starts") {
+        assert!(
+            pids.any(|pid| pid.to_string() == started),
+            "{started} has no row"
+        );
+    }
+}
+
+#[test]
+fn stop_and_start_in_quick_succession_never_overlap() {
+    let agents =
+        AgentsFile::new().plain("worker", "ready_after = \"0s\"\n", &["sh", "-c", LOCKING]);
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_state("worker", "RUNNING");
+    storm(&scene, &["stop", "start"], 200);
+    check(&mut scene);
+    assert!(
+        scene.database().invocations("worker").len() > 50,
+        "most starts took place"
+    );
+}
+
+#[test]
+fn the_late_end_of_an_old_invocation_leaves_the_new_one_s_row_alone() {
+    let lines = "ready_after = \"0s\"\nstop_timeout = \"40ms\"\n";
+    let agents = AgentsFile::new().plain("worker", lines, &["sh", "-c", DEAF]);
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_state("worker", "RUNNING");
+    storm(&scene, &["stop", "start", "restart"], 40);
+    check(&mut scene);
+    let invocations = scene.database().invocations("worker");
+    assert!(
+        invocations.iter().any(|row| row.signal == Some(9)),
+        "its ends were late"
+    );
+}
+
+#[test]
+fn a_stop_that_overtakes_the_start_leaves_it_stopped() {
+    let agents =
+        AgentsFile::new().plain("worker", "ready_after = \"0s\"\n", &["sh", "-c", LOCKING]);
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_state("worker", "RUNNING");
+    storm(&scene, &["start", "restart", "stop"], 30);
+    scene.wait_for_instance("worker", "stopped for good", |row| {
+        row.state == "STOPPED" && row.pid.is_none()
+    });
+    let starts = scene.database().invocations("worker").len();
+    let_time_pass(Duration::from_millis(300));
+    assert_eq!(scene.database().invocations("worker").len(), starts);
+    assert_eq!(scene.status(&["worker"])[0].state, "STOPPED");
+}
