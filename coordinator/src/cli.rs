@@ -6,6 +6,9 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coordinator_config::{LogFormat, Overrides};
 
+use crate::events::EventsArgs;
+use crate::logs::LogsArgs;
+
 const AGENTS: &str = "agents.toml";
 
 const AFTER_HELP: &str = "\
@@ -147,6 +150,10 @@ pub(crate) enum Command {
     },
     /// Stop all agents, then the coordinator
     Shutdown(Waiting),
+    /// Print what agents have printed, from their log files; needs no running coordinator
+    Logs(LogsArgs),
+    /// Print what has happened, from the database; needs no running coordinator
+    Events(EventsArgs),
     /// Tell every problem in agents.toml; start nothing
     Check,
     /// Print the JSON schema of agents.toml for editors

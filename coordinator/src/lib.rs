@@ -11,6 +11,7 @@
 //! - `agent_task`: the owner of one instance. `process`: starting, signalling and reaping.
 //! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
 //! - `board`, `words`: what is true now, and how it is said. `shared`: what all tasks use.
+//! - `logs`, `events`: the verbs that only read, with `output` for what they print.
 //! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`: small readings.
 
 mod agent_log;
@@ -19,12 +20,15 @@ mod board;
 mod cli;
 mod clock;
 mod control;
+mod events;
 mod exit;
 mod instance;
 mod intake;
 mod lock;
 mod logging;
+mod logs;
 mod outbox;
+mod output;
 mod policy;
 mod proc_stat;
 mod process;

@@ -13,6 +13,7 @@ use crate::Exit;
 use crate::cli::{Cli, Command, Targets};
 use crate::control::{self, Action, Change};
 use crate::run::run_coordinator;
+use crate::{events, logs};
 
 /// The whole program, from its arguments to its exit code.
 #[must_use]
@@ -36,6 +37,8 @@ fn run(cli: Cli) -> Exit {
             Ok(config) => report_sound(&config),
             Err(errors) => complain(&errors.to_string(), Exit::Configuration),
         },
+        Some(Command::Logs(ref arguments)) => logs::show_logs(&cli.paths, arguments),
+        Some(Command::Events(ref arguments)) => events::show_events(&cli.paths, arguments),
         Some(Command::Status { json, ref names }) => at_socket(&cli, |socket| {
             control::show_status(socket, names.clone(), json)
         }),

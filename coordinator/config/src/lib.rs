@@ -42,7 +42,7 @@ pub use config::{Config, CoordinatorConfig, Retention};
 pub use environment::INHERITED;
 pub use names::log_file_name;
 pub use problem::{ConfigErrors, Place, Problem};
-pub use quantity::duration_text;
+pub use quantity::{duration_from_text, duration_text};
 pub use schema::json_schema;
 pub use settings::{DotenvError, Overrides, Settings, load_dotenv};
 

@@ -67,6 +67,16 @@ pub fn duration_text(duration: Duration) -> String {
     }
 }
 
+/// A duration as it is written in the file, for arguments: `10m`, `1h30m`.
+///
+/// # Errors
+/// A text for people, which says how a duration is written.
+pub fn duration_from_text(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "whole numbers with the units ms, s, m, h, d: 500ms, 10s, 1h30m".to_owned())
+}
+
 /// Numbers with units, one after the other: `1h30m`.
 fn parse_duration(text: &str) -> Option<u64> {
     let mut rest = text;

@@ -6,20 +6,56 @@ use crate::board::View;
 
 /// The indices that the names mean, in the order of start; all for no name or `all`. `Err`: the first name that means none.
 pub(super) fn choose(views: &[View], names: &[String]) -> Result<Vec<usize>, String> {
-    let patterns: Vec<WildMatch> = names.iter().map(|name| WildMatch::new(name)).collect();
-    let means = |pattern: &WildMatch, view: &View| {
-        pattern.matches(&view.name) || pattern.matches(&view.agent)
-    };
-    for (name, pattern) in names.iter().zip(&patterns) {
-        if name != "all" && !views.iter().any(|view| means(pattern, view)) {
+    choose_by(views, |view| (&view.name, &view.agent), names)
+}
+
+/// The same among anything that has the name of an instance and that of its agent.
+pub(crate) fn choose_by<'a, T>(
+    all: &'a [T],
+    names_of: impl Fn(&'a T) -> (&'a str, &'a str),
+    names: &[String],
+) -> Result<Vec<usize>, String> {
+    let meant = Meant::new(names);
+    for (name, pattern) in names.iter().zip(&meant.patterns) {
+        let is_of_pattern = |item| matches(pattern, names_of(item));
+        if name != "all" && !all.iter().any(is_of_pattern) {
             return Err(name.clone());
         }
     }
-    let is_all = names.is_empty() || names.iter().any(|name| name == "all");
-    let is_meant = |view: &View| is_all || patterns.iter().any(|pattern| means(pattern, view));
-    Ok((0..views.len())
-        .filter(|index| is_meant(&views[*index]))
+    Ok((0..all.len())
+        .filter(|index| meant.includes(names_of(&all[*index])))
         .collect())
+}
+
+/// Whom names mean, also those that are not there yet.
+#[derive(Debug)]
+pub(crate) struct Meant {
+    patterns: Vec<WildMatch>,
+    is_all: bool,
+}
+
+impl Meant {
+    pub(crate) fn new(names: &[String]) -> Self {
+        Self {
+            patterns: names.iter().map(|name| WildMatch::new(name)).collect(),
+            is_all: names.is_empty() || names.iter().any(|name| name == "all"),
+        }
+    }
+
+    /// Whether it is everybody.
+    pub(crate) fn is_all(&self) -> bool {
+        self.is_all
+    }
+
+    /// Whether this instance of this agent is one of them.
+    pub(crate) fn includes(&self, instance_and_agent: (&str, &str)) -> bool {
+        let is_of_pattern = |pattern| matches(pattern, instance_and_agent);
+        self.is_all || self.patterns.iter().any(is_of_pattern)
+    }
+}
+
+fn matches(pattern: &WildMatch, (instance, agent): (&str, &str)) -> bool {
+    pattern.matches(instance) || pattern.matches(agent)
 }
 
 #[cfg(test)]

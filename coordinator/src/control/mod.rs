@@ -13,6 +13,7 @@ use shared_state::{InstanceState, TimeMs};
 
 use crate::board::View;
 
+pub(crate) use choose::{Meant, choose_by};
 pub(crate) use client::{act, show_status};
 pub(crate) use server::{ListenError, Listener, listen};
 
