@@ -163,6 +163,16 @@ impl Running {
         }
     }
 
+    /// The log comes by another pipe than the messages: a line may be later than the message that follows it.
+    pub(crate) fn wait_for_log(&mut self, part: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log.contains(part) {
+            if self.next_until(deadline).is_err() {
+                panic!("no {part:?} in the log in time; {}", self.seen());
+            }
+        }
+    }
+
     /// Fails if a message comes within this time.
     pub(crate) fn expect_silence(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
