@@ -8,7 +8,7 @@ use shared_state::{InstanceState, TimeMs};
 use tokio::sync::watch;
 
 /// All instances in the order of start. Everything happens on one thread.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Board {
     views: RefCell<Vec<View>>,
     /// Counts changes, so that any number of tasks can wait for the next.
@@ -33,6 +33,15 @@ pub(crate) struct View {
     pub(crate) last_exit: Option<String>,
     pub(crate) next_attempt_ms: Option<TimeMs>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// agents.toml no longer asks for it.
+    pub(crate) is_removed: bool,
+}
+
+impl View {
+    /// Whether people should see it: one that was removed only until it is down.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.is_removed || self.pid.is_some()
+    }
 }
 
 /// The newest heartbeat of the living invocation, or of the last one.
@@ -45,18 +54,15 @@ pub(crate) struct Heartbeat {
 }
 
 impl Board {
-    pub(crate) fn new(views: Vec<View>) -> Self {
-        Self {
-            views: RefCell::new(views),
-            changes: watch::Sender::new(0),
-            heartbeats: Cell::new(0),
-            given_up: RefCell::new(None),
-        }
-    }
-
     /// All instances, for as long as nothing is awaited.
     pub(crate) fn views(&self) -> Ref<'_, Vec<View>> {
         self.views.borrow()
+    }
+
+    /// One instance more; its index is the next.
+    pub(crate) fn add(&self, view: View) {
+        self.views.borrow_mut().push(view);
+        self.tell_change();
     }
 
     /// Changes one instance and wakes who waits for that.

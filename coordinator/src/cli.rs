@@ -148,6 +148,12 @@ pub(crate) enum Command {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Read agents.toml anew: start what was added, stop what was removed, restart only what must be
+    Reload {
+        /// Only tell what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Stop all agents, then the coordinator
     Shutdown(Waiting),
     /// Print what agents have printed, from their log files; needs no running coordinator

@@ -14,10 +14,12 @@ use serde_json::Value;
 pub(crate) type Cursors = Rc<RefCell<BTreeMap<String, Value>>>;
 
 /// One instance of an agent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Instance {
     /// Its place in the order of start.
     pub(crate) index: usize,
+    /// Which replica, from 0; with the agent's name it identifies the instance for good.
+    pub(crate) ordinal: usize,
     /// `NAME` or `NAME:ORDINAL`.
     pub(crate) name: String,
     /// Its row.

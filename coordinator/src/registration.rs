@@ -10,22 +10,23 @@ use coordinator_config::{AgentConfig, Config, Protocol, Settings, log_file_name}
 use shared_state::{AgentRegistration, InstanceState, RegisteredInstance, Writer};
 use tracing::info;
 
-use crate::board::{Board, View};
+use crate::agent_log::LogTarget;
+use crate::board::View;
 use crate::clock::wall_ms;
 use crate::instance::Instance;
 use crate::policy::policy_of;
 
 /// The log file of an instance.
-pub(crate) fn log_path(settings: &Settings, instance: &str) -> PathBuf {
+fn log_path(settings: &Settings, instance: &str) -> PathBuf {
     settings.log_dir.join(log_file_name(instance))
 }
 
-/// Registers all agents; the instances in the order of start, and the board on which they stand.
+/// Registers all agents; the instances in the order of start, each with how it stands on the board.
 pub(crate) async fn register(
     config: &Config,
     settings: &Settings,
     writer: &Writer,
-) -> anyhow::Result<(Vec<Rc<Instance>>, Board)> {
+) -> anyhow::Result<Vec<(Instance, View)>> {
     let agents = config
         .agents
         .iter()
@@ -39,29 +40,40 @@ pub(crate) async fn register(
         .into_iter()
         .map(|row| (row.instance.clone(), row))
         .collect();
-    let (mut instances, mut views) = (Vec::new(), Vec::new());
+    let mut instances = Vec::new();
     for agent in &config.agents {
         let (shared, policy) = (Rc::new(agent.clone()), Rc::new(policy_of(agent)));
         let mut cursors = None;
-        for name in agent.instance_names() {
+        for (ordinal, name) in agent.instance_names().into_iter().enumerate() {
             let row = rows
                 .remove(&name)
                 .ok_or_else(|| anyhow!("register {name}: the database did not take it"))?;
             let cursors = cursors.get_or_insert_with(|| Rc::new(RefCell::new(row.cursors)));
-            views.push(view(agent, &name, row.restarts));
-            instances.push(Rc::new(Instance {
+            let view = view(agent, &name, row.restarts);
+            let instance = Instance {
                 index: instances.len(),
+                ordinal,
                 name,
                 instance_id: row.instance_id,
                 config: Rc::clone(&shared),
                 policy: Rc::clone(&policy),
                 cursors: Rc::clone(cursors),
                 restarts_before: row.restarts,
-            }));
+            };
+            instances.push((instance, view));
         }
         info!(agent = agent.name, instances = agent.instances, command = ?agent.masked_command(), "agent registered");
     }
-    Ok((instances, Board::new(views)))
+    Ok(instances)
+}
+
+/// The log of an instance, as it is configured.
+pub(crate) fn log_target(settings: &Settings, instance: &Instance) -> LogTarget {
+    LogTarget {
+        path: log_path(settings, &instance.name),
+        bytes_max: instance.config.log_bytes_max,
+        files_max: instance.config.log_files_max,
+    }
 }
 
 fn registration(agent: &AgentConfig, settings: &Settings) -> AgentRegistration {
@@ -99,5 +111,6 @@ fn view(agent: &AgentConfig, name: &str, restarts: u64) -> View {
         last_exit: None,
         next_attempt_ms: None,
         heartbeat: None,
+        is_removed: false,
     }
 }

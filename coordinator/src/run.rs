@@ -18,7 +18,8 @@ use shared_state::{
 };
 use tracing::{error, info, warn};
 
-use crate::agent_log::{self, LogTarget};
+use crate::agent_log;
+use crate::board::Board;
 use crate::cli::Cli;
 use crate::clock::{Awake, wall_ms};
 use crate::control::{self, ListenError, Listener};
@@ -31,6 +32,8 @@ use crate::{Exit, logging, proc_stat, registration, survivors};
 
 /// How long the last rows may take to get to the disk.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+/// Clients that wait for a reload; further ones wait for room.
+const RELOADS_MAX: usize = 4;
 /// How long the last lines of agents' logs may take.
 const LOG_CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -253,20 +256,14 @@ async fn supervise(
     let spawner = Spawner::new(Rc::clone(&children), file_limit).context("open /dev/null")?;
     let (log_writer, log_thread) =
         agent_log::start().context("start the thread of agents' logs")?;
-    let (instances, board) = registration::register(config, &settings, &writer).await?;
-    let logs = instances.iter().map(|instance| {
-        log_writer.open(LogTarget {
-            path: registration::log_path(&settings, &instance.name),
-            bytes_max: instance.config.log_bytes_max,
-            files_max: instance.config.log_files_max,
-        })
-    });
-    let logs = logs.collect();
+    let instances = registration::register(config, &settings, &writer).await?;
+    let (reloads, asked_reloads) = tokio::sync::mpsc::channel(RELOADS_MAX);
     let shared = Rc::new(Shared {
         settings,
         environment: std::env::vars_os().collect(),
         writer,
-        board,
+        board: Board::default(),
+        reloads,
         commands: std::cell::RefCell::default(),
         shutdown: tokio::sync::Notify::new(),
         awake: Awake::new(Instant::now()),
@@ -274,8 +271,17 @@ async fn supervise(
         buffer: Shared::new_buffer(),
         terminating,
     });
-    let mut supervisor = Supervisor::new(Rc::clone(&shared), children, instances, logs, log_writer)
-        .context("listen for signals")?;
+    let mut supervisor = Supervisor::new(
+        Rc::clone(&shared),
+        children,
+        config,
+        log_writer,
+        asked_reloads,
+    )
+    .context("listen for signals")?;
+    for (instance, view) in instances {
+        supervisor.add(instance, view);
+    }
     let ending = keep_up(listener, &shared, &mut supervisor).await;
     supervisor.end_all(&ending).await;
     drop(supervisor);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use coordinator_config::Settings;
 use shared_state::Writer;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::agent_task::Command;
 use crate::board::Board;
@@ -16,6 +16,15 @@ use crate::process::Spawner;
 
 /// What one read takes from a pipe at most: the pipe itself holds as much.
 const READ_BYTES: usize = 64 * 1024;
+
+/// Somebody wants agents.toml to be read anew.
+#[derive(Debug)]
+pub(crate) struct ReloadRequest {
+    /// Only to tell what would happen.
+    pub(crate) dry_run: bool,
+    /// What has happened line by line, or all problems of the file.
+    pub(crate) answer: oneshot::Sender<Result<Vec<String>, String>>,
+}
 
 /// Shared by all tasks.
 #[derive(Debug)]
@@ -30,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) board: Board,
     /// The way to each instance's task, by index; empty once everything is down.
     pub(crate) commands: RefCell<Vec<mpsc::Sender<Command>>>,
+    /// The way to the supervisor for whoever wants agents.toml to be read anew.
+    pub(crate) reloads: mpsc::Sender<ReloadRequest>,
     /// Somebody asked for the end by the control socket.
     pub(crate) shutdown: Notify,
     /// Since when this process is awake.

@@ -49,6 +49,9 @@ fn run(cli: Cli) -> Exit {
             ref signal,
             ref names,
         }) => ask_for(&cli, Change::Signal(signal.clone()), names, Some(0)),
+        Some(Command::Reload { dry_run }) => {
+            at_socket(&cli, |socket| control::reload(socket, dry_run))
+        }
         Some(Command::Shutdown(ref waiting)) => {
             ask_for(&cli, Change::Shutdown, &[], waiting.wait_ms())
         }

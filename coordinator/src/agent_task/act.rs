@@ -4,13 +4,13 @@
 use std::time::Instant;
 
 use agent_protocol::{Ack, CoordinatorMessage, Nack, Records, Stop};
-use lifecycle::{Cause, Effect, Event, Phase, Start, StartKind};
+use lifecycle::{Cause, Effect, Event, Goal, Phase, Start, StartKind};
 use nix::sys::signal::Signal;
 use shared_state::{Fact, RecordsBatch};
 
 use super::invocation::{Invocation, Out, Way};
 use super::next::Happened;
-use super::{AgentTask, Command, Committed};
+use super::{AgentTask, Command, Committed, Reconfiguration};
 use crate::board::Heartbeat;
 use crate::clock;
 use crate::instance::kernel_signal;
@@ -55,6 +55,7 @@ impl AgentTask {
                 self.step(Event::Stop);
                 self.step(Event::Start);
             }
+            Command::Reconfigure(new) => self.reconfigure(*new),
             Command::Signal(signal) => {
                 if let Some(living) = &self.invocation {
                     living.child.signal_group(signal);
@@ -66,6 +67,21 @@ impl AgentTask {
                 self.waits_for = waits_for;
                 self.step(Event::Dependencies { ready });
             }
+        }
+    }
+
+    /// Rules apply at once: the lifecycle asks for them at each step.
+    fn reconfigure(&mut self, new: Reconfiguration) {
+        self.instance = new.instance;
+        if let Some(log) = new.log {
+            self.log = log;
+        }
+        if self.instance.config.depends_on.is_empty() {
+            self.step(Event::Dependencies { ready: true });
+        }
+        if new.restart && self.lifecycle.goal() == Goal::Up {
+            self.step(Event::Stop);
+            self.step(Event::Start);
         }
     }
 

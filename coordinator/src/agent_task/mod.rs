@@ -37,12 +37,24 @@ pub(crate) enum Command {
     Kill,
     /// It should end and run again, whatever it does now.
     Restart,
+    /// It is configured anew.
+    Reconfigure(Box<Reconfiguration>),
     /// Its process group should get this signal.
     Signal(nix::sys::signal::Signal),
     /// An answer once everything before it has been acted on.
     Acknowledge(oneshot::Sender<()>),
     /// What it depends on is ready, or not: then what it waits for.
     Dependencies { ready: bool, waits_for: String },
+}
+
+/// What a reload changes of an instance.
+#[derive(Debug)]
+pub(crate) struct Reconfiguration {
+    pub(crate) instance: Rc<Instance>,
+    /// Another log, where its name or limits have changed.
+    pub(crate) log: Option<AgentLog>,
+    /// Whether a running process has to be replaced.
+    pub(crate) restart: bool,
 }
 
 /// The owner of one instance.

@@ -6,7 +6,13 @@ use crate::board::View;
 
 /// The indices that the names mean, in the order of start; all for no name or `all`. `Err`: the first name that means none.
 pub(super) fn choose(views: &[View], names: &[String]) -> Result<Vec<usize>, String> {
-    choose_by(views, |view| (&view.name, &view.agent), names)
+    let shown: Vec<(usize, &View)> = views
+        .iter()
+        .enumerate()
+        .filter(|(_, view)| view.is_shown())
+        .collect();
+    let chosen = choose_by(&shown, |(_, view)| (&view.name, &view.agent), names)?;
+    Ok(chosen.into_iter().map(|at| shown[at].0).collect())
 }
 
 /// The same among anything that has the name of an instance and that of its agent.
@@ -79,6 +85,7 @@ mod tests {
             last_exit: None,
             next_attempt_ms: None,
             heartbeat: None,
+            is_removed: false,
         };
         vec![
             view("web", "web"),

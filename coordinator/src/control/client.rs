@@ -10,6 +10,8 @@ use shared_state::InstanceState;
 use super::{Action, AgentStatus, CLIENT_LIMIT, Change, Request, Response, table};
 use crate::Exit;
 
+/// A reload registers the agents, which waits for the disk.
+const RELOAD_LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks whether a coordinator has gone.
 const GONE_LOOK_MS: u8 = 20;
 
@@ -80,6 +82,21 @@ pub(crate) fn act(socket: &Path, action: Action) -> Exit {
     }
 }
 
+/// Lets agents.toml be read anew and prints what that did.
+pub(crate) fn reload(socket: &Path, dry_run: bool) -> Exit {
+    match ask(socket, &Request::Reload { dry_run }, RELOAD_LIMIT) {
+        Ok(Response::Reloaded(lines)) => {
+            let _ = writeln!(io::stdout(), "{}", lines.join("\n"));
+            Exit::Success
+        }
+        Ok(Response::Invalid(problems)) => {
+            let _ = writeln!(io::stderr(), "{problems}; nothing has changed");
+            Exit::Configuration
+        }
+        other => complain_about(other),
+    }
+}
+
 /// Whether nobody answers there any more.
 fn is_gone_by(socket: &Path, deadline: Instant) -> bool {
     loop {
@@ -105,7 +122,7 @@ fn complain_about(answer: Result<Response, AskError>) -> Exit {
             format!("there is no agent {name:?}; `coordinator status` lists them")
         }
         Ok(Response::Misunderstood(why)) => format!("the coordinator refused: {why}"),
-        Ok(Response::Agents(_) | Response::Done(_) | Response::NotDone { .. }) => {
+        Ok(_) => {
             "the coordinator gave another answer than was asked for: it may be of another version"
                 .into()
         }

@@ -14,7 +14,7 @@ use shared_state::{InstanceState, TimeMs};
 use crate::board::View;
 
 pub(crate) use choose::{Meant, choose_by};
-pub(crate) use client::{act, show_status};
+pub(crate) use client::{act, reload, show_status};
 pub(crate) use server::{ListenError, Listener, listen};
 
 /// A question longer than this is none.
@@ -30,6 +30,11 @@ enum Request {
     Status { names: Vec<String> },
     /// Change something.
     Act(Action),
+    /// Read agents.toml anew.
+    Reload {
+        /// Only to tell what would happen.
+        dry_run: bool,
+    },
 }
 
 /// A change that a client wants.
@@ -71,6 +76,10 @@ enum Response {
         agents: Vec<AgentStatus>,
         missing: Vec<String>,
     },
+    /// What was done, or would be, a line for each.
+    Reloaded(Vec<String>),
+    /// agents.toml has problems; nothing has changed.
+    Invalid(String),
     /// There is no agent and no instance of this name.
     NoSuchAgent(String),
     /// The question was not understood.

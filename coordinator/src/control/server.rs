@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use nix::unistd::geteuid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::act::act;
 use super::choose::choose;
 use super::{AgentStatus, CLIENT_LIMIT, REQUEST_BYTES_MAX, Request, Response};
-use crate::shared::Shared;
+use crate::shared::{ReloadRequest, Shared};
 
 /// Clients at once; further ones wait in the socket's own queue.
 const CLIENTS_MAX: usize = 32;
@@ -146,6 +146,7 @@ async fn answer(mut stream: UnixStream, shared: &Shared) -> io::Result<()> {
 async fn respond(request: Request, shared: &Shared) -> Response {
     match request {
         Request::Act(action) => act(action, shared).await,
+        Request::Reload { dry_run } => reload(dry_run, shared).await,
         Request::Status { names } => {
             let (views, now) = (shared.board.views(), Instant::now());
             match choose(&views, &names) {
@@ -156,5 +157,15 @@ async fn respond(request: Request, shared: &Shared) -> Response {
                 Err(name) => Response::NoSuchAgent(name),
             }
         }
+    }
+}
+
+async fn reload(dry_run: bool, shared: &Shared) -> Response {
+    let (answer, answered) = oneshot::channel();
+    let sent = shared.reloads.send(ReloadRequest { dry_run, answer }).await;
+    match (sent, answered.await) {
+        (Ok(()), Ok(Ok(lines))) => Response::Reloaded(lines),
+        (Ok(()), Ok(Err(problems))) => Response::Invalid(problems),
+        _ => Response::Misunderstood("it is ending".into()),
     }
 }

@@ -9,7 +9,7 @@ use crate::board::View;
 use crate::instance::Instance;
 
 /// The needs of all instances, by their index.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Dependencies {
     /// Instances that have to be ready before this one.
     needs: Vec<Vec<usize>>,
@@ -20,7 +20,9 @@ pub(super) struct Dependencies {
 }
 
 impl Dependencies {
-    pub(super) fn new(instances: &[Rc<Instance>]) -> Self {
+    /// One that was removed is needed by nobody.
+    pub(super) fn new(instances: &[Rc<Instance>], views: &[View]) -> Self {
+        let is_there = |other: &&Rc<Instance>| !views[other.index].is_removed;
         let needs: Vec<Vec<usize>> = instances
             .iter()
             .map(|instance| {
@@ -30,6 +32,7 @@ impl Dependencies {
                     true => Vec::new(),
                     false => instances
                         .iter()
+                        .filter(is_there)
                         .filter(is_needed)
                         .map(|other| other.index)
                         .collect(),

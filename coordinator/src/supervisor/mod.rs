@@ -2,24 +2,28 @@
 //! What becomes of a single instance is its task's business.
 
 mod dependencies;
+mod reload;
 mod stopping;
 mod strangers;
 mod ticking;
 
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
+use coordinator_config::{Config, CoordinatorConfig};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::warn;
 
-use crate::agent_log::{AgentLog, LogWriter};
-use crate::agent_task::{AgentTask, COMMANDS_MAX, Command};
+use crate::agent_log::LogWriter;
+use crate::agent_task::{AgentTask, COMMANDS_MAX};
+use crate::board::View;
 use crate::instance::Instance;
 use crate::process::Children;
-use crate::shared::Shared;
+use crate::registration::log_target;
+use crate::shared::{ReloadRequest, Shared};
 use crate::systemd::Systemd;
 use dependencies::Dependencies;
 use ticking::Ticking;
@@ -29,6 +33,10 @@ pub(crate) struct Supervisor {
     shared: Rc<Shared>,
     children: Rc<Children>,
     instances: Vec<Rc<Instance>>,
+    config_path: PathBuf,
+    config: CoordinatorConfig,
+    log_writer: LogWriter,
+    reloads: mpsc::Receiver<ReloadRequest>,
     tasks: JoinSet<()>,
     dependencies: Dependencies,
     ticking: Ticking,
@@ -83,33 +91,43 @@ impl Signals {
 }
 
 impl Supervisor {
-    /// Makes a task for each instance; nothing is started yet. On a thread with a `LocalSet`.
+    /// Nothing is started yet. On a thread with a `LocalSet`.
     pub(crate) fn new(
         shared: Rc<Shared>,
         children: Rc<Children>,
-        instances: Vec<Rc<Instance>>,
-        logs: Vec<AgentLog>,
+        config: &Config,
         log_writer: LogWriter,
+        reloads: mpsc::Receiver<ReloadRequest>,
     ) -> io::Result<Self> {
-        let mut tasks = JoinSet::new();
-        let mut commands = Vec::with_capacity(instances.len());
-        for (instance, log) in instances.iter().zip(logs) {
-            let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
-            let task = AgentTask::new(Rc::clone(instance), Rc::clone(&shared), log, receiver);
-            tasks.spawn_local(task.run());
-            commands.push(sender);
-        }
-        *shared.commands.borrow_mut() = commands;
         Ok(Self {
-            dependencies: Dependencies::new(&instances),
-            ticking: Ticking::new(log_writer),
+            dependencies: Dependencies::default(),
+            ticking: Ticking::new(log_writer.clone()),
             systemd: Systemd::new(),
             signals: Signals::listen()?,
+            tasks: JoinSet::new(),
+            instances: Vec::new(),
+            config_path: config.path.clone(),
+            config: config.coordinator.clone(),
+            log_writer,
+            reloads,
             shared,
             children,
-            instances,
-            tasks,
         })
+    }
+
+    /// Makes the task of one instance more, at the end of the order of start.
+    pub(crate) fn add(&mut self, instance: Instance, view: View) {
+        let index = self.instances.len();
+        let instance = Rc::new(Instance { index, ..instance });
+        let log = self
+            .log_writer
+            .open(log_target(&self.shared.settings, &instance));
+        let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
+        let task = AgentTask::new(Rc::clone(&instance), Rc::clone(&self.shared), log, receiver);
+        self.tasks.spawn_local(task.run());
+        self.shared.commands.borrow_mut().push(sender);
+        self.shared.board.add(view);
+        self.instances.push(instance);
     }
 
     /// Starts what starts by itself and keeps it up until everything has to end.
@@ -117,10 +135,9 @@ impl Supervisor {
         if self.shared.is_terminating() {
             return Ending::Asked("a signal was received".into()); // before anybody listened
         }
-        for (index, instance) in self.instances.iter().enumerate() {
-            if instance.config.autostart {
-                self.shared.send(index, Command::Start).await;
-            }
+        self.renew_dependencies();
+        for index in 0..self.instances.len() {
+            self.start_if_wanted(index).await;
         }
         self.systemd.tell_ready();
         let mut ticks = ticking::ticks();
@@ -131,10 +148,14 @@ impl Supervisor {
                 biased;
                 wish = self.signals.next() => match wish {
                     Wish::End(signal) => return Ending::Asked(format!("{signal} was received")),
-                    Wish::HangUp => self.refuse_reload(),
+                    Wish::HangUp => drop(self.reload(false).await), // it has told the log
                     Wish::ChildEnded => self.reap(),
                 },
                 () = self.shared.shutdown.notified() => return Ending::Asked("shutdown was asked for".into()),
+                Some(request) = self.reloads.recv() => {
+                    let result = self.reload(request.dry_run).await;
+                    let _ = request.answer.send(result); // whoever asked may have gone
+                }
                 _ = changes.changed() => {
                     if let Some(why) = self.shared.board.given_up() {
                         return Ending::GaveUp(why);
@@ -152,14 +173,8 @@ impl Supervisor {
         self.report_left_behind();
     }
 
-    fn refuse_reload(&self) {
-        warn!("HUP is ignored: start the coordinator again to read agents.toml anew");
-        ticking::record_event(
-            &self.shared,
-            2,
-            "hang_up_ignored",
-            "HUP was received and ignored".into(),
-        );
+    fn renew_dependencies(&mut self) {
+        self.dependencies = Dependencies::new(&self.instances, &self.shared.board.views());
     }
 
     async fn tell_dependents(&mut self) {

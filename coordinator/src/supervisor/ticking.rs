@@ -136,7 +136,8 @@ impl Ticking {
 pub(super) fn count_states(shared: &Shared) -> String {
     let views = shared.board.views();
     let mut counts: BTreeMap<InstanceState, usize> = BTreeMap::new();
-    for view in views.iter() {
+    let shown = views.iter().filter(|view| view.is_shown());
+    for view in shown.clone() {
         *counts.entry(view.state).or_default() += 1;
     }
     let parts: Vec<String> = counts
@@ -144,7 +145,7 @@ pub(super) fn count_states(shared: &Shared) -> String {
         .rev()
         .map(|(state, count)| format!("{count} {}", state.as_str()))
         .collect();
-    format!("{} agents: {}", views.len(), parts.join(", "))
+    format!("{} agents: {}", shown.count(), parts.join(", "))
 }
 
 /// An event of the coordinator itself.

@@ -16,6 +16,7 @@ mod own_log;
 mod plain_programs;
 mod precedence;
 mod puppet_itself;
+mod reload;
 mod restarts;
 mod scripts_run;
 mod service_manager;

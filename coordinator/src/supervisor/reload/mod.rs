@@ -1,0 +1,122 @@
+//! Reads agents.toml anew and brings the running agents in line with it. An invalid file changes nothing.
+//! What has to be done is decided in `plan`.
+
+mod plan;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use coordinator_config::load;
+use tracing::{error, info};
+
+use self::plan::{Plan, plan};
+use super::Supervisor;
+use super::ticking::record_event;
+use crate::agent_task::{Command, Reconfiguration};
+use crate::board::View;
+use crate::instance::Instance;
+use crate::registration::{log_target, register};
+
+/// Meanwhile the supervisor does nothing else.
+const REGISTER_LIMIT: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// What has been done (or would be, with `dry_run`), a line for each; or all problems of the file.
+    pub(super) async fn reload(&mut self, dry_run: bool) -> Result<Vec<String>, String> {
+        let config = load(&self.config_path).map_err(|errors| {
+            error!("agents.toml was not taken, everything stays as it is:\n{errors}");
+            errors.to_string()
+        })?;
+        let plan = plan(&self.living(), &config, &self.config);
+        let lines = plan.lines();
+        if dry_run {
+            return Ok(lines);
+        }
+        let registered = register(&config, &self.shared.settings, &self.shared.writer);
+        let registered = tokio::time::timeout(REGISTER_LIMIT, registered)
+            .await
+            .map_err(|_| "the database does not take the agents in time; try again later")?
+            .map_err(|error| format!("failed to {error:#}"))?;
+        self.apply(&plan, registered).await;
+        info!("agents.toml was read anew: {}", lines.join("; "));
+        record_event(&self.shared, 1, "reloaded", lines.join("; "));
+        Ok(lines)
+    }
+
+    fn living(&self) -> Vec<Rc<Instance>> {
+        let views = self.shared.board.views();
+        let is_there = |instance: &&Rc<Instance>| !views[instance.index].is_removed;
+        self.instances.iter().filter(is_there).cloned().collect()
+    }
+
+    async fn apply(&mut self, plan: &Plan, registered: Vec<(Instance, View)>) {
+        for index in plan.removed() {
+            self.shared
+                .board
+                .change(index, |view| view.is_removed = true);
+            self.shared.send(index, Command::Stop).await;
+        }
+        let mut added = Vec::new();
+        for (instance, view) in registered {
+            // Also one that was removed earlier: its task is still there, and its process may be.
+            let known = self
+                .instances
+                .iter()
+                .position(|known| is_same(known, &instance));
+            match known {
+                Some(index) => self.reconfigure(index, instance, plan).await,
+                None => {
+                    self.add(instance, view);
+                    added.push(self.instances.len() - 1);
+                }
+            }
+        }
+        self.renew_dependencies();
+        self.tell_dependents().await;
+        for index in added {
+            self.start_if_wanted(index).await;
+        }
+    }
+
+    async fn reconfigure(&mut self, index: usize, instance: Instance, plan: &Plan) {
+        let before = Rc::clone(&self.instances[index]);
+        let was_removed = self.shared.board.views()[index].is_removed;
+        let instance = Rc::new(Instance {
+            index,
+            cursors: Rc::clone(&before.cursors),
+            restarts_before: before.restarts_before,
+            ..instance
+        });
+        let settings = &self.shared.settings;
+        let target = log_target(settings, &instance);
+        let log = (target != log_target(settings, &before)).then(|| self.log_writer.open(target));
+        self.shared.board.change(index, |view| {
+            view.name.clone_from(&instance.name);
+            view.protocol = instance.config.protocol.as_str();
+            view.is_removed = false;
+        });
+        self.instances[index] = Rc::clone(&instance);
+        let restart = plan.restarts(index);
+        let new = Reconfiguration {
+            instance,
+            log,
+            restart,
+        };
+        self.shared
+            .send(index, Command::Reconfigure(Box::new(new)))
+            .await;
+        if was_removed {
+            self.start_if_wanted(index).await;
+        }
+    }
+
+    pub(super) async fn start_if_wanted(&self, index: usize) {
+        if self.instances[index].config.autostart {
+            self.shared.send(index, Command::Start).await;
+        }
+    }
+}
+
+fn is_same(one: &Instance, other: &Instance) -> bool {
+    one.instance_id == other.instance_id
+}

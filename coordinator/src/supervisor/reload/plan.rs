@@ -1,0 +1,149 @@
+//! What a new agents.toml means for the instances that run: pure, nothing is changed here.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use coordinator_config::{AgentConfig, Config, CoordinatorConfig};
+
+use crate::instance::Instance;
+
+/// What has to be done.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    added: Vec<String>,
+    removed: BTreeMap<usize, String>,
+    /// Name, and the keys for which a process has to be replaced.
+    restarted: BTreeMap<usize, (String, Vec<&'static str>)>,
+    /// Name, and the keys that apply to a running process.
+    applied: Vec<(String, Vec<&'static str>)>,
+    unchanged: usize,
+    coordinator_changed: bool,
+}
+
+/// Compares what runs with what is wanted.
+pub(super) fn plan(
+    running: &[Rc<Instance>],
+    config: &Config,
+    coordinator: &CoordinatorConfig,
+) -> Plan {
+    let mut plan = Plan {
+        coordinator_changed: config.coordinator != *coordinator,
+        ..Plan::default()
+    };
+    let mut wanted: BTreeMap<(&str, usize), (String, &AgentConfig)> = BTreeMap::new();
+    for agent in &config.agents {
+        for (ordinal, name) in agent.instance_names().into_iter().enumerate() {
+            wanted.insert((&agent.name, ordinal), (name, agent));
+        }
+    }
+    for instance in running {
+        let key = (instance.config.name.as_str(), instance.ordinal);
+        match wanted.remove(&key) {
+            None => drop(plan.removed.insert(instance.index, instance.name.clone())),
+            Some((name, agent)) => plan.compare(instance, name, agent),
+        }
+    }
+    // In the order of the file, not of the names.
+    for agent in &config.agents {
+        for (ordinal, name) in agent.instance_names().into_iter().enumerate() {
+            if wanted.contains_key(&(agent.name.as_str(), ordinal)) {
+                plan.added.push(name);
+            }
+        }
+    }
+    plan
+}
+
+impl Plan {
+    fn compare(&mut self, instance: &Instance, name: String, agent: &AgentConfig) {
+        let (mut restart, live) = changed_keys(&instance.config, agent);
+        if instance.name != name {
+            restart.push("instances"); // it learns its name from its environment
+        }
+        match (restart.is_empty(), live.is_empty()) {
+            (true, true) => self.unchanged += 1,
+            (true, false) => self.applied.push((name, live)),
+            (false, _) => {
+                restart.extend(live);
+                self.restarted.insert(instance.index, (name, restart));
+            }
+        }
+    }
+
+    /// Indices of those that are wanted no more.
+    pub(super) fn removed(&self) -> Vec<usize> {
+        self.removed.keys().rev().copied().collect()
+    }
+
+    /// Whether its process has to be replaced.
+    pub(super) fn restarts(&self, index: usize) -> bool {
+        self.restarted.contains_key(&index)
+    }
+
+    /// For people, a line for each change.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        lines.extend(self.added.iter().map(|name| format!("added {name}")));
+        lines.extend(self.removed.values().map(|name| format!("removed {name}")));
+        let keyed = |what: &str, (name, keys): &(String, Vec<&str>)| {
+            format!("{what} {name}: {}", keys.join(", "))
+        };
+        lines.extend(
+            self.restarted
+                .values()
+                .map(|change| keyed("restarted", change)),
+        );
+        lines.extend(self.applied.iter().map(|change| keyed("changed", change)));
+        if self.coordinator_changed {
+            lines.push("[coordinator] has changed: that takes effect when the coordinator is started again".into());
+        }
+        lines.push(format!("unchanged: {}", self.unchanged));
+        lines
+    }
+}
+
+/// The keys that differ: those that a process learns at its start, and those that only the coordinator uses.
+fn changed_keys(old: &AgentConfig, new: &AgentConfig) -> (Vec<&'static str>, Vec<&'static str>) {
+    macro_rules! differing {
+        ($($key:ident),+ $(,)?) => {
+            [$((stringify!($key), old.$key != new.$key)),+]
+                .into_iter()
+                .filter_map(|(key, differs)| differs.then_some(key))
+                .collect()
+        };
+    }
+    let restart = differing!(
+        command,
+        protocol,
+        directory,
+        env,
+        pass_env,
+        config,
+        line_bytes_max
+    );
+    let live = differing!(
+        depends_on,
+        autostart,
+        essential,
+        restart,
+        success_exit_codes,
+        backoff_initial,
+        backoff_factor,
+        backoff_max,
+        stable_after,
+        restarts_max,
+        restart_window,
+        short_lived_max,
+        fatal_retry,
+        ready_timeout,
+        ready_after,
+        heartbeat_timeout,
+        watchdog_signal,
+        watchdog_grace,
+        stop_signal,
+        stop_timeout,
+        log_bytes_max,
+        log_files_max,
+    );
+    (restart, live)
+}
