@@ -154,7 +154,6 @@ fn head(facts: &AgentFacts) -> Markup {
             }
             dl.tiles {
                 (tile("in this state", html! { (pieces::since(row.since_ms)) }))
-                (tile("why", html! { (clean(&row.reason)) }))
                 (tile("uptime", row.started_ms.filter(|_| row.pid.is_some()).map_or_else(none, pieces::since)))
                 (tile("heartbeat", row::heartbeat(row)))
                 (tile("pid", row.pid.map_or_else(none, |pid| html! { (pid) })))
