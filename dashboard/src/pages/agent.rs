@@ -5,7 +5,9 @@
 //! `#invocations tr`, `#events tr`, `#spans a[data-range]`, `#config`.
 
 use maud::{Markup, html};
-use shared_state::{AgentRow, EventRecord, InstanceRow, InvocationRecord, SeriesRow};
+use shared_state::{
+    AgentRow, EventRecord, InstanceRow, InstanceState, InvocationRecord, SeriesRow,
+};
 
 use super::lists;
 use super::log::{self, Log};
@@ -148,7 +150,8 @@ fn head(facts: &AgentFacts) -> Markup {
             }
             p.lead {
                 @match beat {
-                    Some(beat) if !beat.message.is_empty() => (clean(&beat.message)),
+                    // Of any other state the coordinator knows better than the agent.
+                    Some(beat) if row.state == InstanceState::Running && !beat.message.is_empty() => (clean(&beat.message)),
                     _ => (clean(&row.reason)),
                 }
             }
