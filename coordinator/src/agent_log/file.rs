@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::LogTarget;
+use crate::clock;
 
 /// How often it is looked at whether the path still names the open file.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -17,6 +18,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct LogFile {
     target: LogTarget,
     open: Option<Open>,
+    /// Lines that are missing before the next one.
+    lost_lines: u64,
+}
+
+/// What no file took, and why.
+#[derive(Debug)]
+struct Unwritten {
+    lines: u64,
+    source: io::Error,
 }
 
 #[derive(Debug)]
@@ -28,47 +38,108 @@ struct Open {
 
 impl LogFile {
     pub(super) fn new(target: LogTarget) -> Self {
-        Self { target, open: None }
+        Self {
+            target,
+            open: None,
+            lost_lines: 0,
+        }
     }
 
     pub(super) fn path(&self) -> &std::path::Path {
         &self.target.path
     }
 
-    /// Appends whole lines; a file never grows beyond its limit by more than one line.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    /// Appends whole lines, after which `dropped` are missing. What no file takes is counted, and the file says so in its
+    /// place once it can.
+    pub(super) fn append(&mut self, lines: &[u8], dropped: u64) -> io::Result<()> {
+        let mut result = self.tell_lost();
+        let unwritten = match &result {
+            Ok(()) => self.append_lines(lines).err(),
+            Err(_) => Some(count_lines(lines)).map(|lines| Unwritten {
+                lines,
+                source: io::Error::other("lines before these are not written yet"),
+            }),
+        };
+        if let Some(unwritten) = unwritten {
+            self.lost_lines += unwritten.lines;
+            result = result.and(Err(unwritten.source));
+        }
+        self.lost_lines += dropped;
+        result.and_then(|()| self.tell_lost())
+    }
+
+    fn tell_lost(&mut self) -> io::Result<()> {
+        if self.lost_lines > 0 {
+            let (time, lost) = (clock::text(clock::wall_ms()), self.lost_lines);
+            let note = format!(
+                "{time} coordinator {lost} lines dropped here: the disk was too slow or full\n"
+            );
+            self.append_lines(note.as_bytes())
+                .map_err(|unwritten| unwritten.source)?;
+            self.lost_lines = 0;
+        }
+        Ok(())
+    }
+
+    /// A file never grows beyond its limit by more than one line.
+    fn append_lines(&mut self, lines: &[u8]) -> Result<(), Unwritten> {
         let mut rest = lines;
         while !rest.is_empty() {
+            let unwritten = |source| Unwritten {
+                lines: count_lines(rest),
+                source,
+            };
             self.follow_path();
             let room = match &self.open {
                 Some(open) => self.target.bytes_max.saturating_sub(open.bytes),
                 None => {
-                    self.reopen()?;
+                    self.reopen().map_err(unwritten)?;
                     continue;
                 }
             };
             if room == 0 {
-                self.rotate()?;
+                self.rotate().map_err(unwritten)?;
                 continue;
             }
-            let now = until_line_end(rest, room);
-            let (part, later) = rest.split_at(now);
-            self.write(part)?;
+            let (part, later) = rest.split_at(until_line_end(rest, room));
+            if let Err((whole, source)) = self.write(part) {
+                let lines = count_lines(&rest[whole..]);
+                return Err(Unwritten { lines, source });
+            }
             rest = later;
         }
         Ok(())
     }
 
-    fn write(&mut self, part: &[u8]) -> io::Result<()> {
+    /// On failure: how many bytes of whole lines are in the file. Half a line is taken back, or it would swallow the next.
+    fn write(&mut self, part: &[u8]) -> Result<(), (usize, io::Error)> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
-        let written = open.file.write_all(part);
-        open.bytes += part.len() as u64;
-        if written.is_err() {
+        let mut written = 0;
+        while written < part.len() {
+            let error = match open.file.write(&part[written..]) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
+                Ok(count) => {
+                    written += count;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            let end = part[..written].iter().rposition(|byte| *byte == b'\n');
+            let whole = end.map_or(0, |at| at + 1);
+            let length = open.file.metadata().map(|metadata| metadata.len());
+            // Where that fails too, the torn line stays: its rest is counted as lost.
+            let _ = length.and_then(|length| {
+                let half = (written - whole) as u64;
+                open.file.set_len(length.saturating_sub(half))
+            });
             self.open = None; // its length is not known any more
+            return Err((whole, error));
         }
-        written
+        open.bytes += part.len() as u64;
+        Ok(())
     }
 
     fn reopen(&mut self) -> io::Result<()> {
@@ -126,6 +197,10 @@ impl LogFile {
     }
 }
 
+fn count_lines(lines: &[u8]) -> u64 {
+    lines.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
 /// As many bytes as fit into `room`, extended to the end of the line under way.
 fn until_line_end(lines: &[u8], room: u64) -> usize {
     let room = usize::try_from(room).unwrap_or(usize::MAX);
@@ -158,7 +233,7 @@ mod tests {
             "six\nseven\n",
             "eight\n",
         ] {
-            log.append(line.as_bytes()).unwrap();
+            log.append(line.as_bytes(), 0).unwrap();
         }
         let read =
             |name: &str| std::fs::read_to_string(folder.path().join("deep").join(name)).unwrap();
@@ -172,7 +247,7 @@ mod tests {
     fn without_rotated_files_the_file_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = LogFile::new(target(folder.path(), 0));
-        log.append(b"0123456789\nnew\n").unwrap();
+        log.append(b"0123456789\nnew\n", 0).unwrap();
         assert_eq!(
             std::fs::read(folder.path().join("deep/a.log")).unwrap(),
             b"new\n"
@@ -183,10 +258,10 @@ mod tests {
     fn a_deleted_file_is_made_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = LogFile::new(target(folder.path(), 1));
-        log.append(b"a\n").unwrap();
+        log.append(b"a\n", 0).unwrap();
         std::fs::remove_file(folder.path().join("deep/a.log")).unwrap();
         log.open.as_mut().unwrap().looked_at -= LOOK_EVERY;
-        log.append(b"b\n").unwrap();
+        log.append(b"b\n", 0).unwrap();
         assert_eq!(
             std::fs::read(folder.path().join("deep/a.log")).unwrap(),
             b"b\n"

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::LogTarget;
 use super::buffer::{AgentLog, Slot};
-use crate::clock;
 
 /// What the tasks and the thread share.
 #[derive(Debug, Default)]
@@ -109,13 +108,7 @@ fn write_until_closed(shared: &Shared) {
     while let Some(slot) = next(shared) {
         let (lines, dropped) = slot.take();
         let mut file = slot.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut result = file.append(&lines);
-        if dropped > 0 && result.is_ok() {
-            let time = clock::text(clock::wall_ms());
-            let line =
-                format!("{time} coordinator {dropped} lines dropped here: the disk was too slow\n");
-            result = file.append(line.as_bytes());
-        }
+        let result = file.append(&lines, dropped);
         match &result {
             Ok(()) if failing => {
                 tracing::info!("agents' logs are written again");
