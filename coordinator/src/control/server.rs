@@ -19,7 +19,7 @@ use crate::shared::{ReloadRequest, Shared};
 
 /// Clients at once; further ones wait in the socket's own queue.
 const CLIENTS_MAX: usize = 32;
-/// Rest after a failed accept: descriptors may have run out, and trying at once would only burn time.
+/// Rest after a failed accept: trying at once would only burn time.
 const ACCEPT_REST: Duration = Duration::from_millis(200);
 
 /// The bound socket; its file goes when this does.
@@ -98,12 +98,14 @@ impl Listener {
             }
         };
         let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+        let mut spare = Spare::new();
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
             match listener.accept().await {
                 Ok((stream, _)) => {
+                    spare.take_back();
                     let shared = Rc::clone(&shared);
                     tokio::task::spawn_local(async move {
                         // A client that is slow or gone is its own problem.
@@ -112,10 +114,35 @@ impl Listener {
                     });
                 }
                 Err(error) => {
+                    if spare.give_away() {
+                        continue;
+                    }
                     tracing::warn!("failed to accept a client of the control socket: {error}");
                     tokio::time::sleep(ACCEPT_REST).await;
+                    spare.take_back();
                 }
             }
+        }
+    }
+}
+
+/// A descriptor kept for the client that comes when none is left: it may be the operator who wants to make room.
+struct Spare(Option<std::fs::File>);
+
+impl Spare {
+    fn new() -> Self {
+        Self(std::fs::File::open("/dev/null").ok())
+    }
+
+    /// Makes room for one client; returns whether there was something to give.
+    fn give_away(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+
+    /// Until there is room again, the next client has to wait.
+    fn take_back(&mut self) {
+        if self.0.is_none() {
+            *self = Self::new();
         }
     }
 }
