@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use end_to_end::{AgentsFile, Scene, processes};
+use end_to_end::{AgentsFile, Scene, processes, wait_for_condition};
 
 #[test]
 fn whatever_a_client_does_agents_and_other_clients_are_not_disturbed() {
@@ -18,10 +18,10 @@ fn whatever_a_client_does_agents_and_other_clients_are_not_disturbed() {
     // Clients that say nothing or half a line, and stay.
     let silent: Vec<UnixStream> = (0..10).map(|_| connect()).collect();
     let mut half = connect();
-    half.write_all(b"{\"status\"").unwrap();
+    half.write_all(b"{\"verb\":\"status\"").unwrap();
     // One that vanishes after its question.
     connect()
-        .write_all(b"{\"status\":{\"names\":[]}}\n")
+        .write_all(b"{\"verb\":\"status\",\"names\":[]}\n")
         .unwrap();
     // Garbage is answered or not, but the connection ends.
     for garbage in [&b"\x00\xff\xfe\n"[..], b"[]\n", b"{\"reboot\":{}}\n", b"\n"] {
@@ -48,4 +48,57 @@ fn whatever_a_client_does_agents_and_other_clients_are_not_disturbed() {
     let peak = processes::peak_memory_bytes(scene.coordinator().pid());
     assert!(peak < 100 << 20, "the coordinator needed {peak} bytes");
     drop((silent, half));
+}
+
+#[test]
+fn clients_that_take_every_place_are_sent_away_and_others_are_answered() {
+    let agents =
+        AgentsFile::new().puppet("worker", "heartbeat_timeout = \"2s\"\n", &["live=100ms"]);
+    let mut scene = Scene::started(&agents);
+    let before = scene.wait_for_state("worker", "RUNNING");
+    let socket = scene.path("coordinator.sock");
+    // More than the server has places; none of them ever says anything or ends.
+    let mut silent: Vec<UnixStream> = (0..50)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
+    assert_eq!(scene.status(&["worker"])[0].pid, before.pid);
+    for client in &mut silent {
+        client
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0, "it is sent away");
+    }
+    assert_eq!(scene.instance("worker").invocation_id, before.invocation_id);
+}
+
+#[test]
+fn clients_that_never_read_their_answer_hold_up_nobody() {
+    let agents = AgentsFile::new().puppet("worker", "instances = 100\n", &["live=1s"]);
+    let mut scene = Scene::started(&agents);
+    for ordinal in 0..100 {
+        scene.wait_for_state(&format!("worker:{ordinal}"), "RUNNING");
+    }
+    let before = scene.instance("worker:99");
+    let open_before = processes::open_descriptors(scene.coordinator().pid());
+    let deaf: Vec<UnixStream> = (0..20)
+        .map(|_| {
+            let mut client = UnixStream::connect(scene.path("coordinator.sock")).unwrap();
+            client
+                .write_all(b"{\"verb\":\"status\",\"names\":[]}\n")
+                .unwrap();
+            client
+        })
+        .collect();
+    for _ in 0..5 {
+        assert_eq!(scene.status(&["worker:99"])[0].pid, before.pid);
+    }
+    // Those that vanish in the middle of it leave nothing behind.
+    drop(deaf);
+    wait_for_condition(
+        "their descriptors are closed",
+        || match processes::open_descriptors(scene.coordinator().pid()) {
+            open if open <= open_before => Ok(()),
+            open => Err((open, open_before)),
+        },
+    );
 }

@@ -169,6 +169,29 @@ fn a_client_is_answered_once_there_are_descriptors_and_nothing_spins_until_then(
 }
 
 #[test]
+fn whoever_wants_to_make_room_is_answered_though_no_descriptor_is_left() {
+    let mut scene = Scene::started(&two_agents());
+    scene.wait_for_state("victim", "RUNNING");
+    let other = scene.wait_for_state("other", "RUNNING");
+    let coordinator = scene.coordinator().pid();
+    // The first number that is free: below the limit everything is taken.
+    let is_open = |number: &u32| {
+        std::fs::symlink_metadata(format!("/proc/{coordinator}/fd/{number}")).is_ok()
+    };
+    let free = (0..)
+        .find(|number| !is_open(number))
+        .expect("numbers do not end");
+    set_limit(coordinator, "--nofile", &free.to_string());
+    for _ in 0..3 {
+        assert_eq!(scene.status(&["other"])[0].pid, other.pid);
+    }
+    let stopped = scene.run(&["stop", "victim"]);
+    assert_eq!(stopped.status.code(), Some(0), "{stopped:?}");
+    set_limit(coordinator, "--nofile", "max");
+    scene.wait_for_state("victim", "STOPPED");
+}
+
+#[test]
 fn more_agents_than_descriptors_take_turns() {
     let lines = "instances = 16\nrestart = \"on-failure\"\nshort_lived_max = 1000000\nrestarts_max = 1000000\n";
     let actions = ["heartbeat", "wait-for=go", "exit=0"];
