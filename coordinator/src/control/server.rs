@@ -19,6 +19,9 @@ use crate::shared::{ReloadRequest, Shared};
 
 /// Clients at once; further ones wait in the socket's own queue.
 const CLIENTS_MAX: usize = 32;
+/// How long a client may take for its question: well below what others wait for an answer, so that a crowd of silent ones
+/// delays them but does not turn them away.
+const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 /// Rest after a failed accept: trying at once would only burn time.
 const ACCEPT_REST: Duration = Duration::from_millis(200);
 
@@ -159,7 +162,7 @@ async fn answer(mut stream: UnixStream, shared: &Shared) -> io::Result<()> {
     let mut line = Vec::new();
     let limit = u64::try_from(REQUEST_BYTES_MAX).unwrap_or(u64::MAX);
     let mut reader = BufReader::new((&mut stream).take(limit));
-    tokio::time::timeout(CLIENT_LIMIT, reader.read_until(b'\n', &mut line)).await??;
+    tokio::time::timeout(QUESTION_LIMIT, reader.read_until(b'\n', &mut line)).await??;
     let response = match serde_json::from_slice(&line) {
         Ok(request) => respond(request, shared).await,
         Err(error) => Response::Misunderstood(error.to_string()),
