@@ -1,6 +1,8 @@
 //! Stop and start in quick succession: never two processes alive, and the late end of an old invocation touches nothing
 //! of the new one (F9, F10). What the verbs print is the matter of the promises.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use end_to_end::{AgentsFile, Scene, let_time_pass, processes};
@@ -11,13 +13,20 @@ const LOCKING: &str =
 /// The same, deaf to TERM: its end comes late, at its stop timeout.
 const DEAF: &str = "trap '' TERM; exec 9>lock; flock -n 9 || echo $$ >>overlaps; echo $$ >>starts; exec sleep 1000000";
 
-/// Sends the verbs one after another without waiting for their effects.
+/// Sends the verbs one after another without waiting for their effects; by the socket itself, since a process for each would
+/// give the coordinator time to breathe.
 fn storm(scene: &Scene, verbs: &[&str], rounds: usize) {
+    let socket = scene.path("coordinator.sock");
     for round in 0..rounds {
         for verb in verbs {
-            let output = scene.command().args([verb, "worker", "--no-wait"]).output();
-            let output = output.expect("the program runs");
-            assert_eq!(output.status.code(), Some(0), "{verb} {round}: {output:?}");
+            let question = format!(
+                "{{\"verb\":\"act\",\"change\":\"{verb}\",\"names\":[\"worker\"],\"wait_ms\":null}}\n"
+            );
+            let mut client = UnixStream::connect(&socket).expect("the coordinator answers");
+            client.write_all(question.as_bytes()).expect("it listens");
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).expect("it answers");
+            assert!(answer.starts_with("{\"done\""), "{verb} {round}: {answer}");
         }
     }
 }
@@ -64,10 +73,10 @@ fn stop_and_start_in_quick_succession_never_overlap() {
         AgentsFile::new().plain("worker", "ready_after = \"0s\"\n", &["sh", "-c", LOCKING]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
-    storm(&scene, &["stop", "start"], 200);
+    storm(&scene, &["stop", "start"], 1000);
     check(&mut scene);
     assert!(
-        scene.database().invocations("worker").len() > 50,
+        scene.database().invocations("worker").len() > 200,
         "most starts took place"
     );
 }
@@ -78,7 +87,7 @@ fn the_late_end_of_an_old_invocation_leaves_the_new_one_s_row_alone() {
     let agents = AgentsFile::new().plain("worker", lines, &["sh", "-c", DEAF]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
-    storm(&scene, &["stop", "start", "restart"], 40);
+    storm(&scene, &["stop", "start", "restart"], 400);
     check(&mut scene);
     let invocations = scene.database().invocations("worker");
     assert!(
@@ -93,7 +102,7 @@ fn a_stop_that_overtakes_the_start_leaves_it_stopped() {
         AgentsFile::new().plain("worker", "ready_after = \"0s\"\n", &["sh", "-c", LOCKING]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
-    storm(&scene, &["start", "restart", "stop"], 30);
+    storm(&scene, &["start", "restart", "stop"], 200);
     scene.wait_for_instance("worker", "stopped for good", |row| {
         row.state == "STOPPED" && row.pid.is_none()
     });
