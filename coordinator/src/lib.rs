@@ -29,6 +29,7 @@ mod logging;
 mod logs;
 mod outbox;
 mod output;
+mod own_log;
 mod policy;
 mod proc_stat;
 mod process;

@@ -7,10 +7,12 @@ use std::path::Path;
 use coordinator_config::{CoordinatorConfig, LogFormat, LogLevel};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
+use tracing_appender::rolling::InitError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use crate::own_log::OwnLog;
 
 /// Lines that may wait for a terminal or a disk that hangs; more are left out, as the loop must not wait for them.
 const LINES_MAX: usize = 4_096;
@@ -27,12 +29,7 @@ pub(crate) fn start(
     format: LogFormat,
     folder: &Path,
 ) -> Result<LogGuards, InitError> {
-    let appender = RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix("coordinator")
-        .filename_suffix("log")
-        .max_log_files(config.log_files_max)
-        .build(folder)?;
+    let appender = OwnLog::open(folder, config.log_files_max)?;
     let is_terminal = io::stderr().is_terminal();
     let is_text = match format {
         LogFormat::Text => true,
