@@ -29,3 +29,32 @@ fn lines_go_on_in_the_new_folder_and_no_line_is_lost() {
     let numbers: Vec<usize> = old.iter().chain(&new).filter_map(number).collect();
     assert!(numbers.iter().copied().eq(1..=numbers.len()), "{numbers:?}");
 }
+
+#[test]
+fn the_coordinator_s_own_log_goes_on_in_the_new_folder_too() {
+    let mut scene = Scene::started(&AgentsFile::new().puppet("worker", "", &["live=20ms"]));
+    scene.wait_for_state("worker", "RUNNING");
+    std::fs::rename(scene.path("logs"), scene.path("logs.old")).unwrap();
+    std::fs::create_dir(scene.path("logs")).unwrap();
+    let texts = |folder: &str| -> String {
+        let files = std::fs::read_dir(scene.path(folder)).unwrap().flatten();
+        let own = files.filter(|file| {
+            file.file_name()
+                .to_string_lossy()
+                .starts_with("coordinator.")
+        });
+        own.map(|file| std::fs::read_to_string(file.path()).unwrap())
+            .collect()
+    };
+    wait_for_condition("a line in the new folder", || {
+        let output = scene.run(&["restart", "worker"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = texts("logs");
+        if text.contains("agent started") {
+            Ok(())
+        } else {
+            Err(text)
+        }
+    });
+    assert!(texts("logs.old").contains("database initialised"));
+}
