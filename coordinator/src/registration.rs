@@ -102,7 +102,7 @@ fn view(agent: &AgentConfig, name: &str, restarts: u64) -> View {
         agent: agent.name.clone(),
         protocol: agent.protocol.as_str(),
         state: InstanceState::Stopped,
-        goal_up: false,
+        goal_up: agent.autostart,
         reason: "not started yet".into(),
         pid: None,
         started: None,

@@ -90,7 +90,8 @@ impl Dependencies {
 fn describe(view: &View) -> String {
     let why = match view.state {
         InstanceState::Fatal => " (FATAL)",
-        InstanceState::Stopped => " (STOPPED)",
+        // At the start of everything it is only not started yet.
+        InstanceState::Stopped if !view.goal_up => " (STOPPED)",
         InstanceState::Exited => " (EXITED)",
         _ => "",
     };
