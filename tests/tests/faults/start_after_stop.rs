@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use end_to_end::{AgentsFile, Scene, let_time_pass, processes};
+use end_to_end::{AgentsFile, InstanceRow, Scene, let_time_pass, processes, wait_for_condition};
 
 /// Holds a lock for as long as the process lives: a second one alive at the same time finds it taken.
 const LOCKING: &str =
@@ -31,11 +31,29 @@ fn storm(scene: &Scene, verbs: &[&str], rounds: usize) {
     }
 }
 
+/// Waits for the last state of the storm: the coordinator's own word first, then the row that says the same of the same
+/// invocation. Rows alone may still tell of the middle of it.
+fn wait_until_settled(scene: &mut Scene, state: &str) -> InstanceRow {
+    let now = wait_for_condition("the storm is over", || {
+        let now = scene.status(&["worker"]).remove(0);
+        if now.state == state {
+            Ok(now)
+        } else {
+            Err(Box::new(now))
+        }
+    });
+    scene.wait_for_instance("worker", "the row says so too", |row| {
+        row.state == now.state && row.invocation_id == now.invocation_id
+    })
+}
+
 /// What must be true once the storm is over, by all witnesses.
 fn check(scene: &mut Scene) {
-    let settled = scene.wait_for_instance("worker", "running for good", |row| {
-        row.state == "RUNNING" && row.goal == "up" && row.pid.is_some_and(processes::is_alive)
-    });
+    let settled = wait_until_settled(scene, "RUNNING");
+    assert!(
+        settled.goal == "up" && settled.pid.is_some_and(processes::is_alive),
+        "{settled:?}"
+    );
     let invocations = scene.database().invocations("worker");
     let newest = invocations.last().expect("it was started");
     assert_eq!(settled.invocation_id, Some(newest.invocation_id));
@@ -103,9 +121,8 @@ fn a_stop_that_overtakes_the_start_leaves_it_stopped() {
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
     storm(&scene, &["start", "restart", "stop"], 200);
-    scene.wait_for_instance("worker", "stopped for good", |row| {
-        row.state == "STOPPED" && row.pid.is_none()
-    });
+    let settled = wait_until_settled(&mut scene, "STOPPED");
+    assert_eq!((settled.goal.as_str(), settled.pid), ("down", None));
     let starts = scene.database().invocations("worker").len();
     let_time_pass(Duration::from_millis(300));
     assert_eq!(scene.database().invocations("worker").len(), starts);
