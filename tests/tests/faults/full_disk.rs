@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn is_inside(test: &str) -> bool {
 }
 
 /// A scene whose database and logs lie on a small disk; the links are for the witnesses only.
-fn start(agents: &AgentsFile) -> Scene {
+fn start(agents: &AgentsFile) -> (Scene, Disk) {
     let mut scene = Scene::new(agents);
     let disk = scene.path("disk");
     std::fs::create_dir(&disk).expect("the folder is writable");
@@ -52,6 +52,7 @@ fn start(agents: &AgentsFile) -> Scene {
         .arg(&disk)
         .status();
     assert!(mounted.expect("mount is part of util-linux").success());
+    let mount = Disk(disk.clone());
     for name in ["shared_state.db", "logs"] {
         std::os::unix::fs::symlink(disk.join(name), scene.path(name)).expect("it is new");
     }
@@ -61,7 +62,7 @@ fn start(agents: &AgentsFile) -> Scene {
         .env("SHARED_STATE_SQLITE", disk.join("shared_state.db"))
         .env("NOTIFY_SOCKET", scene.path("notify.sock"));
     scene.start_command(command);
-    scene
+    (scene, mount)
 }
 
 /// Takes every byte that is left.
@@ -70,9 +71,22 @@ fn fill(path: &Path) {
     while file.write_all(&[0; 4096]).is_ok() {}
 }
 
-fn unmount(scene: &Scene) {
-    let done = Command::new("umount").arg(scene.path("disk")).status();
-    assert!(done.expect("umount is part of util-linux").success());
+/// The mounted disk; also after a failure the folder can be removed.
+struct Disk(PathBuf);
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Puts the database where the scene looks for it in the end, without its disk.
+fn keep_database(scene: &Scene) {
+    for name in ["shared_state.db", "shared_state.db-wal"] {
+        let kept = scene.path(name);
+        let _ = std::fs::remove_file(&kept); // the link
+        std::fs::copy(scene.path("disk").join(name), kept).expect("there is room in the folder");
+    }
 }
 
 fn status(scene: &Scene, name: &str) -> StatusLine {
@@ -114,7 +128,7 @@ fn agents_run_on_and_writing_resumes_by_itself() {
         )
         .puppet("victim", "", &["live=50ms"])
         .plain("talker", "", &["sh", "-c", TALKER]);
-    let mut scene = start(&agents);
+    let (mut scene, disk) = start(&agents);
     let manager = UnixDatagram::bind(scene.path("notify.sock")).expect("the folder is writable");
     manager.set_nonblocking(true).expect("a socket can be so");
     let before = scene.wait_for_state("worker", "RUNNING");
@@ -161,7 +175,8 @@ fn agents_run_on_and_writing_resumes_by_itself() {
     assert_eq!(row.restarts, 1, "{row:?}");
     check_what_is_missing(&scene, full_ms);
     scene.stop();
-    unmount(&scene);
+    keep_database(&scene);
+    drop(disk);
 }
 
 /// Agents run on and are restarted; returns the new process of the one that is killed.
