@@ -247,6 +247,17 @@ impl Scene {
         Coordinator::start(command, self.folder()).into_output()
     }
 
+    /// Runs a verb of the coordinator, which has to end with this code.
+    pub fn run_to(&self, code: i32, arguments: &[&str]) -> Output {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:#?}"
+        );
+        output
+    }
+
     /// What `status --json` says of the instances asked for.
     pub fn status(&self, names: &[&str]) -> Vec<StatusLine> {
         let arguments: Vec<&str> = ["status", "--json"].iter().chain(names).copied().collect();

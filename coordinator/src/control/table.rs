@@ -6,6 +6,7 @@ use shared_state::InstanceState;
 
 use super::AgentStatus;
 use crate::clock::wall_ms;
+use crate::output::harmless;
 
 const HEADINGS: [&str; 7] = [
     "NAME",
@@ -63,7 +64,7 @@ fn row(agent: &AgentStatus) -> [String; 7] {
         },
     };
     [
-        harmless(&agent.name),
+        cell(&agent.name),
         agent.state.as_str().to_owned(),
         agent.pid.map_or_else(dash, |pid| pid.to_string()),
         agent.uptime_ms.map_or_else(dash, age),
@@ -71,7 +72,7 @@ fn row(agent: &AgentStatus) -> [String; 7] {
         agent
             .heartbeat_age_ms
             .map_or_else(dash, |ms| format!("{} ago", age(ms))),
-        harmless(&message),
+        cell(&message),
     ]
 }
 
@@ -85,11 +86,9 @@ fn age(ms: u64) -> String {
     }
 }
 
-/// One line without control characters: an agent must not write into a person's terminal.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|char| if char.is_control() { ' ' } else { char })
-        .collect()
+/// A tab would move the columns.
+fn cell(text: &str) -> String {
+    harmless(text).replace('\t', " ")
 }
 
 #[cfg(test)]
@@ -106,6 +105,6 @@ mod tests {
 
     #[test]
     fn escape_sequences_of_agents_do_not_reach_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[2J\nb"), "a [2J b");
+        assert_eq!(cell("a\u{1b}[2J\nb"), "a [2J b");
     }
 }

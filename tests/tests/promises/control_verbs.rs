@@ -1,24 +1,7 @@
 //! The verbs that change something: start, stop, restart, signal, shutdown. A verb returns when its effect has happened.
 //! What `status` prints is tested beside.
 
-use std::process::Output;
-
 use end_to_end::{AgentsFile, Scene};
-
-/// Runs a verb and expects its exit code.
-fn verb(scene: &Scene, arguments: &[&str], code: i32) -> Output {
-    let output = scene
-        .command()
-        .args(arguments)
-        .output()
-        .expect("the program runs");
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{arguments:?}: {output:#?}"
-    );
-    output
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -29,14 +12,14 @@ fn stop_start_and_restart_return_when_it_has_happened() {
     let agents = AgentsFile::new().puppet("worker", "", &["live=20ms"]);
     let mut scene = Scene::started(&agents);
     let first = scene.wait_for_state("worker", "RUNNING");
-    verb(&scene, &["stop", "worker"], 0);
+    scene.run_to(0, &["stop", "worker"]);
     let line = scene.status(&["worker"]).remove(0);
     assert_eq!((line.state.as_str(), line.pid), ("STOPPED", None));
-    verb(&scene, &["start", "worker"], 0);
+    scene.run_to(0, &["start", "worker"]);
     let second = scene.status(&["worker"]).remove(0);
     assert_eq!(second.state, "RUNNING");
     assert!(second.invocation_id > first.invocation_id);
-    let printed = verb(&scene, &["restart", "worker"], 0);
+    let printed = scene.run_to(0, &["restart", "worker"]);
     assert!(text(&printed.stdout).contains("RUNNING"), "{printed:#?}");
     let third = scene.status(&["worker"]).remove(0);
     assert!(third.invocation_id > second.invocation_id && third.pid != second.pid);
@@ -57,9 +40,9 @@ fn a_stop_during_backoff_ends_the_waiting_and_a_start_forgets_the_failures() {
     scene.wait_for_instance("worker", "a wait, or running after a short one", |row| {
         ["BACKOFF", "RUNNING"].contains(&row.state.as_str()) && row.last_exit.is_some()
     });
-    verb(&scene, &["stop", "worker"], 0);
+    scene.run_to(0, &["stop", "worker"]);
     assert_eq!(scene.status(&["worker"]).remove(0).state, "STOPPED");
-    verb(&scene, &["start", "worker"], 0);
+    scene.run_to(0, &["start", "worker"]);
     assert_eq!(scene.status(&["worker"]).remove(0).state, "RUNNING");
     scene.wait_for_state("worker", "RUNNING");
 }
@@ -71,8 +54,8 @@ fn two_hundred_restarts_in_a_row_never_overlap() {
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
     for _ in 0..100 {
-        verb(&scene, &["restart", "worker", "--no-wait"], 0);
-        verb(&scene, &["restart", "worker"], 0);
+        scene.run_to(0, &["restart", "worker", "--no-wait"]);
+        scene.run_to(0, &["restart", "worker"]);
     }
     assert_eq!(scene.status(&["worker"]).remove(0).state, "RUNNING");
     scene.stop();
@@ -94,15 +77,15 @@ fn patterns_agents_and_all_are_understood_and_a_wrong_name_is_told() {
         let stopped = lines.into_iter().filter(|line| line.state == "STOPPED");
         stopped.map(|line| line.name).collect::<Vec<_>>()
     };
-    verb(&scene, &["stop", "wo*"], 0);
+    scene.run_to(0, &["stop", "wo*"]);
     assert_eq!(down(&scene), ["worker:0", "worker:1"]);
-    verb(&scene, &["start", "worker:1"], 0);
+    scene.run_to(0, &["start", "worker:1"]);
     assert_eq!(down(&scene), ["worker:0"]);
-    verb(&scene, &["stop", "all"], 0);
+    scene.run_to(0, &["stop", "all"]);
     assert_eq!(down(&scene).len(), 3);
-    verb(&scene, &["start", "worker", "web"], 0);
+    scene.run_to(0, &["start", "worker", "web"]);
     assert!(down(&scene).is_empty());
-    let refused = verb(&scene, &["stop", "worker:2"], 4);
+    let refused = scene.run_to(4, &["stop", "worker:2"]);
     assert!(text(&refused.stderr).contains("worker:2"), "{refused:#?}");
     assert!(down(&scene).is_empty());
 }
@@ -120,14 +103,14 @@ fn a_slow_stop_of_one_agent_delays_no_other() {
     for name in ["slow", "quick"] {
         scene.wait_for_state(name, "RUNNING");
     }
-    verb(&scene, &["stop", "slow", "--no-wait"], 0);
-    verb(&scene, &["restart", "quick"], 0);
+    scene.run_to(0, &["stop", "slow", "--no-wait"]);
+    scene.run_to(0, &["restart", "quick"]);
     assert_eq!(
         scene.status(&["slow"]).remove(0).state,
         "STOPPING",
         "it is still being stopped"
     );
-    verb(&scene, &["stop", "slow"], 0);
+    scene.run_to(0, &["stop", "slow"]);
     scene.wait_for_instance("slow", "killed at its timeout", |row| {
         row.last_exit.as_deref() == Some("killed by SIGKILL (9)")
     });
@@ -144,12 +127,12 @@ fn a_start_that_cannot_succeed_is_told_with_exit_code_1() {
         .puppet("late", "autostart = false\n", &["hang"]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("missing", "STOPPED");
-    let told = verb(&scene, &["start", "missing"], 1);
+    let told = scene.run_to(1, &["start", "missing"]);
     assert!(
         text(&told.stdout).contains("No such file or directory"),
         "{told:#?}"
     );
-    let told = verb(&scene, &["start", "late", "--timeout", "1"], 1);
+    let told = scene.run_to(1, &["start", "late", "--timeout", "1"]);
     assert!(text(&told.stderr).contains("late"), "{told:#?}");
 }
 
@@ -158,8 +141,8 @@ fn a_signal_reaches_the_agent() {
     let agents = AgentsFile::new().puppet("worker", "restart = \"never\"\n", &["live=20ms"]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
-    verb(&scene, &["signal", "SIGNONSENSE", "worker"], 4);
-    verb(&scene, &["signal", "SIGUSR2", "worker"], 0);
+    scene.run_to(4, &["signal", "SIGNONSENSE", "worker"]);
+    scene.run_to(0, &["signal", "SIGUSR2", "worker"]);
     let row = scene.wait_for_state("worker", "EXITED");
     assert!(row.reason.contains("SIGUSR2"), "{row:?}");
 }
@@ -169,9 +152,9 @@ fn shutdown_returns_when_the_coordinator_has_gone() {
     let agents = AgentsFile::new().puppet("worker", "", &["live=20ms"]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
-    verb(&scene, &["shutdown"], 0);
+    scene.run_to(0, &["shutdown"]);
     let ended = scene.wait_for_end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let told = verb(&scene, &["stop", "worker"], 4);
+    let told = scene.run_to(4, &["stop", "worker"]);
     assert!(text(&told.stderr).contains("none is running"), "{told:#?}");
 }

@@ -9,18 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 fn events(scene: &Scene, arguments: &[&str], code: i32) -> Output {
-    let output = scene
-        .command()
-        .arg("events")
-        .args(arguments)
-        .output()
-        .expect("the program runs");
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{arguments:?}: {output:#?}"
-    );
-    output
+    scene.run_to(code, &[&["events"], arguments].concat())
 }
 
 /// Each line as JSON; anything else on stdout fails.

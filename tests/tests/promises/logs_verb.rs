@@ -8,18 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use end_to_end::{AgentsFile, Scene, wait_for_condition};
 
 fn logs(scene: &Scene, arguments: &[&str], code: i32) -> Output {
-    let output = scene
-        .command()
-        .arg("logs")
-        .args(arguments)
-        .output()
-        .expect("the program runs");
-    assert_eq!(
-        output.status.code(),
-        Some(code),
-        "{arguments:?}: {output:#?}"
-    );
-    output
+    scene.run_to(code, &[&["logs"], arguments].concat())
 }
 
 /// The lines without their times, only what agents printed.

@@ -11,10 +11,7 @@ fn write(scene: &Scene, agents: &AgentsFile) {
 }
 
 fn reload(scene: &Scene, arguments: &[&str], code: i32) -> String {
-    let mut command = scene.command();
-    command.arg("reload").args(arguments);
-    let output = command.output().expect("the program runs");
-    assert_eq!(output.status.code(), Some(code), "{output:#?}");
+    let output = scene.run_to(code, &[&["reload"], arguments].concat());
     let both = [output.stdout, output.stderr].concat();
     String::from_utf8(both).expect("what it prints is UTF-8")
 }
