@@ -8,6 +8,7 @@ use coordinator_config::{LogFormat, Overrides};
 
 use crate::events::EventsArgs;
 use crate::logs::LogsArgs;
+use crate::shells::Completed;
 
 const AGENTS: &str = "agents.toml";
 
@@ -161,7 +162,31 @@ pub(crate) enum Command {
     /// Print what has happened, from the database; needs no running coordinator
     Events(EventsArgs),
     /// Tell every problem in agents.toml; start nothing
-    Check,
+    Check {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a commented agents.toml and .env to begin with; overwrites nothing
+    Init,
+    /// Copy the database while it is in use, and verify the copy
+    Backup {
+        /// The new file
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a script by which a shell completes verbs and flags
+    Completions {
+        /// Which shell
+        shell: Completed,
+    },
+    /// Print the manual page
+    Man {
+        /// Write it and one for each verb into this folder instead
+        folder: Option<PathBuf>,
+    },
     /// Print the JSON schema of agents.toml for editors
     Schema {
         /// Print the SQL of the database's tables instead

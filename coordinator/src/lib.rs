@@ -12,16 +12,20 @@
 //! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
 //! - `board`, `words`: what is true now, and how it is said. `shared`: what all tasks use.
 //! - `logs`, `events`: the verbs that only read, with `output` for what they print.
+//! - `check`, `init`, `backup`, `shells`: the verbs that need no coordinator.
 //! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`: small readings.
 
 mod agent_log;
 mod agent_task;
+mod backup;
 mod board;
+mod check;
 mod cli;
 mod clock;
 mod control;
 mod events;
 mod exit;
+mod init;
 mod instance;
 mod intake;
 mod lock;
@@ -36,6 +40,7 @@ mod process;
 mod registration;
 mod run;
 mod shared;
+mod shells;
 mod supervisor;
 mod survivors;
 mod systemd;

@@ -6,6 +6,9 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use serde::Serialize;
+
+use crate::Exit;
 
 /// Between two looks for something new: short for a person, long for a disk.
 const LOOK_EVERY_MS: u8 = 200;
@@ -59,6 +62,14 @@ impl Output {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// Prints one JSON value and nothing else; whoever closes the pipe early has seen what it wanted.
+pub(crate) fn print_json(value: &impl Serialize, exit: Exit) -> Exit {
+    let mut text = serde_json::to_vec_pretty(value).expect("names and numbers are JSON");
+    text.push(b'\n');
+    let _ = io::stdout().write_all(&text);
+    exit
 }
 
 /// One line without control characters: an agent must not write into a person's terminal. Tabs do no harm.

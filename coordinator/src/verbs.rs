@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use coordinator_config::{Config, Settings, json_schema, load, load_dotenv};
+use coordinator_config::{Settings, json_schema, load, load_dotenv};
 use shared_state::schema_sql;
 
 use crate::Exit;
 use crate::cli::{Cli, Command, Targets};
 use crate::control::{self, Action, Change};
 use crate::run::run_coordinator;
-use crate::{events, logs};
+use crate::{backup, check, events, init, logs, shells};
 
 /// The whole program, from its arguments to its exit code.
 #[must_use]
@@ -33,10 +33,11 @@ fn run(cli: Cli) -> Exit {
     let agents = cli.paths.agents();
     match cli.command {
         Some(Command::Schema { sql }) => print_schema(sql),
-        Some(Command::Check) => match load(agents) {
-            Ok(config) => report_sound(&config),
-            Err(errors) => complain(&errors.to_string(), Exit::Configuration),
-        },
+        Some(Command::Check { json }) => check::check(agents, json),
+        Some(Command::Init) => init::init(agents),
+        Some(Command::Backup { ref file, json }) => backup::backup(&cli.paths, file, json),
+        Some(Command::Completions { shell }) => shells::print_completions(shell),
+        Some(Command::Man { ref folder }) => shells::print_manual(folder.as_deref()),
         Some(Command::Logs(ref arguments)) => logs::show_logs(&cli.paths, arguments),
         Some(Command::Events(ref arguments)) => events::show_events(&cli.paths, arguments),
         Some(Command::Status { json, ref names }) => at_socket(&cli, |socket| {
@@ -104,16 +105,6 @@ fn print_schema(sql: bool) -> Exit {
     };
     // A reader that closes the pipe early has seen what it wanted.
     let _ = io::stdout().write_all(text.as_bytes());
-    Exit::Success
-}
-
-fn report_sound(config: &Config) -> Exit {
-    let instances: u32 = config.agents.iter().map(|agent| agent.instances).sum();
-    let (agents, path) = (config.agents.len(), config.path.display());
-    let _ = writeln!(
-        io::stdout(),
-        "{path}: no problem; {agents} agents, {instances} instances"
-    );
     Exit::Success
 }
 

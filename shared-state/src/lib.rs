@@ -31,7 +31,7 @@ mod thread;
 mod transact;
 mod writer;
 
-pub use backup::{BackupError, backup};
+pub use backup::{Backup, BackupError, backup};
 pub use fact::*;
 pub use health::WriterHealth;
 pub use maintenance::Retention;

@@ -89,3 +89,26 @@ fn schema_prints_a_json_schema_that_tells_good_files_from_bad_ones() {
     assert!(validator.is_valid(&file("heartbeat_timeout")));
     assert!(!validator.is_valid(&file("heartbeat_timout")));
 }
+
+#[test]
+fn problems_are_told_as_json_with_their_places() {
+    let scene = Scene::new(&AgentsFile::new());
+    let text = "[agents.worker]\ncommand = [\"puppet\"]\nrestart = \"alway\"\n";
+    std::fs::write(scene.path("agents.toml"), text).unwrap();
+    let told = scene.run_to(2, &["check", "--json"]);
+    assert!(told.stderr.is_empty(), "{told:?}");
+    let json: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let problem = &json["problems"][0];
+    assert_eq!(
+        (&problem["line"], &problem["column"]),
+        (&3.into(), &11.into())
+    );
+    assert_eq!(problem["key"], "agents.worker.restart");
+    for key in ["found", "expected", "file"] {
+        assert!(problem[key].is_string(), "{json:#}");
+    }
+    std::fs::remove_file(scene.path("agents.toml")).unwrap();
+    let told = scene.run_to(2, &["check", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(json["problems"][0]["line"].is_null(), "{json:#}");
+}

@@ -12,6 +12,7 @@ mod heartbeat_timeout;
 mod interrupt;
 mod log_files;
 mod logs_verb;
+mod offline_verbs;
 mod own_log;
 mod plain_programs;
 mod precedence;

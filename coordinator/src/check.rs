@@ -1,0 +1,83 @@
+//! `coordinator check`: every problem in agents.toml, for people or as JSON. It starts nothing.
+//! What a problem is, is the matter of `coordinator_config`.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use coordinator_config::{Problem, load};
+use serde::Serialize;
+
+use crate::Exit;
+use crate::output::print_json;
+use crate::verbs::complain;
+
+/// What `check --json` prints.
+#[derive(Debug, Serialize)]
+struct CheckJson<'a> {
+    file: String,
+    agents: usize,
+    instances: u32,
+    problems: Vec<ProblemJson<'a>>,
+}
+
+/// One problem; line and column count from 1 and are absent where the file as a whole is meant.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProblemJson<'a> {
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    key: &'a str,
+    found: &'a str,
+    expected: &'a str,
+    help: Option<&'a str>,
+}
+
+/// The problems of one file as JSON has them.
+pub(crate) fn problems_json<'a>(file: &Path, problems: &'a [Problem]) -> Vec<ProblemJson<'a>> {
+    let json = |problem: &'a Problem| ProblemJson {
+        file: file.display().to_string(),
+        line: problem.place.map(|place| place.line),
+        column: problem.place.map(|place| place.column),
+        key: &problem.key,
+        found: &problem.found,
+        expected: &problem.expected,
+        help: problem.help.as_deref(),
+    };
+    problems.iter().map(json).collect()
+}
+
+/// Tells all problems of the file, or that there are none.
+pub(crate) fn check(path: &Path, as_json: bool) -> Exit {
+    let loaded = load(path);
+    let (agents, instances) = loaded.as_ref().map_or((0, 0), |config| {
+        let instances = config.agents.iter().map(|agent| agent.instances).sum();
+        (config.agents.len(), instances)
+    });
+    let exit = match &loaded {
+        Ok(_) => Exit::Success,
+        Err(_) => Exit::Configuration,
+    };
+    if as_json {
+        let problems = loaded.as_ref().err().map(|errors| &errors.problems[..]);
+        return print_json(
+            &CheckJson {
+                file: path.display().to_string(),
+                agents,
+                instances,
+                problems: problems_json(path, problems.unwrap_or_default()),
+            },
+            exit,
+        );
+    }
+    match loaded {
+        Ok(config) => {
+            let path = config.path.display();
+            let _ = writeln!(
+                io::stdout(),
+                "{path}: no problem; {agents} agents, {instances} instances"
+            );
+            exit
+        }
+        Err(errors) => complain(&errors.to_string(), exit),
+    }
+}
