@@ -19,8 +19,11 @@ Each path comes from its flag, else its environment variable, else `.env` in the
 its default: shared_state.db in the working directory, coordinator.sock and logs beside the database.
 
 Exit codes: 0 stopped in order; 1 internal error; 2 bad arguments or a problem in agents.toml; 3 another coordinator runs on \
-this database; 4 an essential agent became FATAL; 5 the database cannot be used. Of status: 0 all running, 3 not all \
-running, 4 no coordinator answers or no such agent.";
+this database; 4 an essential agent became FATAL; 5 the database cannot be used.
+
+Exit codes of verbs, as LSB has them: 0 done, of status all running; 1 not done in time; 2 bad arguments; 3 of status: not all \
+running; 4 no such agent or no answer where something is read, not permitted where something is changed; 5 no such agent, or no \
+database; 7 not running.";
 
 /// Keeps background agents alive, reads what they say and stores it in one SQLite file.
 #[derive(Debug, Parser)]

@@ -19,8 +19,14 @@ pub enum Exit {
     Database,
     /// Of `status`: not everything is running.
     NotRunning,
-    /// Of `status`: no coordinator answers, or there is no such agent.
+    /// Of a verb that reads: no coordinator answers, or there is no such agent.
     Unknown,
+    /// Of a verb that changes something: the coordinator belongs to another user.
+    NotPermitted,
+    /// Of a verb that changes something: there is no such agent.
+    NoSuchAgent,
+    /// Of a verb that changes something: no coordinator runs, or the agent does not and will not.
+    NotThere,
 }
 
 impl Exit {
@@ -32,8 +38,9 @@ impl Exit {
             Self::Internal => 1,
             Self::Configuration => 2,
             Self::Locked | Self::NotRunning => 3,
-            Self::EssentialFatal | Self::Unknown => 4,
-            Self::Database => 5,
+            Self::EssentialFatal | Self::Unknown | Self::NotPermitted => 4,
+            Self::Database | Self::NoSuchAgent => 5,
+            Self::NotThere => 7,
         }
     }
 }

@@ -21,6 +21,7 @@ const WAIT_MAX: Duration = Duration::from_secs(3_600);
 struct Before {
     index: usize,
     invocation_id: Option<i64>,
+    has_process: bool,
 }
 
 pub(super) async fn act(action: Action, shared: &Shared) -> Response {
@@ -60,6 +61,8 @@ pub(super) async fn act(action: Action, shared: &Shared) -> Response {
     }
     let wait = Duration::from_millis(action.wait_ms.unwrap_or(0)).min(WAIT_MAX);
     let missing = match action.wait_ms {
+        // A signal is there or not at once: `before` tells who had a process to get it.
+        _ if signal.is_some() => without_process(&before, shared),
         Some(_) => wait_for(&action.change, &before, wait, shared).await,
         None => Vec::new(),
     };
@@ -71,8 +74,17 @@ fn note(chosen: &[usize], shared: &Shared) -> Vec<Before> {
     let note = |index: &usize| Before {
         index: *index,
         invocation_id: views[*index].invocation_id,
+        has_process: views[*index].pid.is_some(),
     };
     chosen.iter().map(note).collect()
+}
+
+fn without_process(before: &[Before], shared: &Shared) -> Vec<String> {
+    let views = shared.board.views();
+    let without = before.iter().filter(|before| !before.has_process);
+    without
+        .map(|before| views[before.index].name.clone())
+        .collect()
 }
 
 /// Until every task has acted on what was sent, the board may show what was true before.

@@ -1,6 +1,7 @@
 //! The Unix socket: one JSON line asks, one JSON line answers. `server` runs beside the agents, `client` in another process.
 
 mod act;
+mod ask;
 mod choose;
 mod client;
 mod server;
@@ -35,6 +36,16 @@ enum Request {
         /// Only to tell what would happen.
         dry_run: bool,
     },
+}
+
+impl Request {
+    /// Whether the answer may come much later.
+    fn waits(&self) -> bool {
+        match self {
+            Self::Act(action) => action.wait_ms.is_some_and(|wait_ms| wait_ms > 0),
+            Self::Status { .. } | Self::Reload { .. } => false,
+        }
+    }
 }
 
 /// A change that a client wants.
@@ -84,6 +95,8 @@ enum Response {
     NoSuchAgent(String),
     /// The question was not understood.
     Misunderstood(String),
+    /// The client is of another user, or there are too many.
+    Forbidden(String),
 }
 
 /// One instance, as `coordinator status --json` prints it.

@@ -1,16 +1,18 @@
 //! Answers clients of the socket, each in a task of its own with a time limit. What they want is done in `act`.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::geteuid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::act::act;
 use super::choose::choose;
@@ -19,6 +21,11 @@ use crate::shared::{ReloadRequest, Shared};
 
 /// Clients at once; further ones wait in the socket's own queue.
 const CLIENTS_MAX: usize = 32;
+/// Clients that wait for an effect. They hold a descriptor and a task for as long as an hour, so they have places of their
+/// own: whoever waits keeps nobody from asking.
+const WAITING_MAX: usize = 256;
+/// How often it is seen whether one that waits has gone.
+const GONE_LOOK: Duration = Duration::from_secs(1);
 /// How long a client may take for its question: well below what others wait for an answer, so that a crowd of silent ones
 /// delays them but does not turn them away.
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
@@ -101,6 +108,7 @@ impl Listener {
             }
         };
         let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+        let waiting = Arc::new(Semaphore::new(WAITING_MAX));
         let mut spare = Spare::new();
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -109,12 +117,14 @@ impl Listener {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     spare.take_back();
+                    let client = Client {
+                        stream,
+                        place: Some(place),
+                        waiting: Arc::clone(&waiting),
+                    };
                     let shared = Rc::clone(&shared);
-                    tokio::task::spawn_local(async move {
-                        // A client that is slow or gone is its own problem.
-                        let _ = answer(stream, &shared).await;
-                        drop(place);
-                    });
+                    // A client that is slow or gone is its own problem.
+                    tokio::task::spawn_local(async move { drop(client.answer(&shared).await) });
                 }
                 Err(error) => {
                     if spare.give_away() {
@@ -150,27 +160,71 @@ impl Spare {
     }
 }
 
-async fn answer(mut stream: UnixStream, shared: &Shared) -> io::Result<()> {
-    let uid = stream.peer_cred()?.uid();
-    if uid != 0 && uid != geteuid().as_raw() {
-        tracing::warn!(
-            uid,
-            "a client of the control socket was refused: it belongs to another user"
-        );
-        return Ok(());
+/// One client and the place that it takes.
+struct Client {
+    stream: UnixStream,
+    place: Option<OwnedSemaphorePermit>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Client {
+    async fn answer(mut self, shared: &Shared) -> io::Result<()> {
+        let mut line = Vec::new();
+        let limit = u64::try_from(REQUEST_BYTES_MAX).unwrap_or(u64::MAX);
+        let mut reader = BufReader::new((&mut self.stream).take(limit));
+        tokio::time::timeout(QUESTION_LIMIT, reader.read_until(b'\n', &mut line)).await??;
+        // Only now: an answer to one that is still talking would be lost with what it says.
+        let uid = self.stream.peer_cred()?.uid();
+        if uid != 0 && uid != geteuid().as_raw() {
+            tracing::warn!(
+                uid,
+                "a client of the control socket was refused: it belongs to another user"
+            );
+            let why = "it belongs to another user; run this as that user or as root";
+            return self.say(&Response::Forbidden(why.into())).await;
+        }
+        let response = match serde_json::from_slice::<Request>(&line) {
+            Ok(request) if request.waits() => match self.respond_late(request, shared).await {
+                Some(response) => response,
+                None => return Ok(()),
+            },
+            Ok(request) => respond(request, shared).await,
+            Err(error) => Response::Misunderstood(error.to_string()),
+        };
+        self.say(&response).await
     }
-    let mut line = Vec::new();
-    let limit = u64::try_from(REQUEST_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut reader = BufReader::new((&mut stream).take(limit));
-    tokio::time::timeout(QUESTION_LIMIT, reader.read_until(b'\n', &mut line)).await??;
-    let response = match serde_json::from_slice(&line) {
-        Ok(request) => respond(request, shared).await,
-        Err(error) => Response::Misunderstood(error.to_string()),
-    };
-    let mut text = serde_json::to_vec(&response)?;
-    text.push(b'\n');
-    tokio::time::timeout(CLIENT_LIMIT, stream.write_all(&text)).await??;
-    stream.shutdown().await
+
+    /// Gives its place to others while it waits. `None` once it has gone.
+    async fn respond_late(&mut self, request: Request, shared: &Shared) -> Option<Response> {
+        let Ok(_waiting) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            let why = format!("{WAITING_MAX} clients wait already; ask again with --no-wait");
+            return Some(Response::Forbidden(why));
+        };
+        self.place = None;
+        tokio::select! {
+            response = respond(request, shared) => Some(response),
+            () = has_gone(&self.stream) => None,
+        }
+    }
+
+    async fn say(mut self, response: &Response) -> io::Result<()> {
+        let mut text = serde_json::to_vec(response)?;
+        text.push(b'\n');
+        tokio::time::timeout(CLIENT_LIMIT, self.stream.write_all(&text)).await??;
+        self.stream.shutdown().await
+    }
+}
+
+/// Until the other end is closed for reading too: one that has only said all that it wants to say still listens.
+async fn has_gone(stream: &UnixStream) {
+    loop {
+        tokio::time::sleep(GONE_LOOK).await;
+        let mut ends = [PollFd::new(stream.as_fd(), PollFlags::empty())];
+        let _ = poll(&mut ends, PollTimeout::ZERO);
+        if ends[0].any().unwrap_or(false) {
+            return;
+        }
+    }
 }
 
 async fn respond(request: Request, shared: &Shared) -> Response {

@@ -85,7 +85,7 @@ fn patterns_agents_and_all_are_understood_and_a_wrong_name_is_told() {
     assert_eq!(down(&scene).len(), 3);
     scene.run_to(0, &["start", "worker", "web"]);
     assert!(down(&scene).is_empty());
-    let refused = scene.run_to(4, &["stop", "worker:2"]);
+    let refused = scene.run_to(5, &["stop", "worker:2"]);
     assert!(text(&refused.stderr).contains("worker:2"), "{refused:#?}");
     assert!(down(&scene).is_empty());
 }
@@ -117,7 +117,7 @@ fn a_slow_stop_of_one_agent_delays_no_other() {
 }
 
 #[test]
-fn a_start_that_cannot_succeed_is_told_with_exit_code_1() {
+fn a_start_that_cannot_succeed_is_told_from_one_that_takes_long() {
     let agents = AgentsFile::new()
         .plain(
             "missing",
@@ -127,7 +127,7 @@ fn a_start_that_cannot_succeed_is_told_with_exit_code_1() {
         .puppet("late", "autostart = false\n", &["hang"]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("missing", "STOPPED");
-    let told = scene.run_to(1, &["start", "missing"]);
+    let told = scene.run_to(7, &["start", "missing"]);
     assert!(
         text(&told.stdout).contains("No such file or directory"),
         "{told:#?}"
@@ -141,7 +141,7 @@ fn a_signal_reaches_the_agent() {
     let agents = AgentsFile::new().puppet("worker", "restart = \"never\"\n", &["live=20ms"]);
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("worker", "RUNNING");
-    scene.run_to(4, &["signal", "SIGNONSENSE", "worker"]);
+    scene.run_to(2, &["signal", "SIGNONSENSE", "worker"]);
     scene.run_to(0, &["signal", "SIGUSR2", "worker"]);
     let row = scene.wait_for_state("worker", "EXITED");
     assert!(row.reason.contains("SIGUSR2"), "{row:?}");
@@ -155,6 +155,6 @@ fn shutdown_returns_when_the_coordinator_has_gone() {
     scene.run_to(0, &["shutdown"]);
     let ended = scene.wait_for_end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let told = scene.run_to(4, &["stop", "worker"]);
+    let told = scene.run_to(7, &["stop", "worker"]);
     assert!(text(&told.stderr).contains("none is running"), "{told:#?}");
 }

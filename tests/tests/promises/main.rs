@@ -8,6 +8,7 @@ mod dependencies;
 mod env_example;
 mod events_verb;
 mod exit_codes;
+mod exit_codes_of_verbs;
 mod heartbeat_timeout;
 mod interrupt;
 mod log_files;
