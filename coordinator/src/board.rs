@@ -31,6 +31,8 @@ pub(crate) struct View {
     pub(crate) invocation_id: Option<i64>,
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<String>,
+    /// The last invocation finished with a success code, and none has begun since.
+    pub(crate) has_succeeded: bool,
     pub(crate) next_attempt_ms: Option<TimeMs>,
     pub(crate) heartbeat: Option<Heartbeat>,
     /// agents.toml no longer asks for it.

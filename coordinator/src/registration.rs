@@ -109,6 +109,7 @@ fn view(agent: &AgentConfig, name: &str, restarts: u64) -> View {
         invocation_id: None,
         restarts,
         last_exit: None,
+        has_succeeded: false,
         next_attempt_ms: None,
         heartbeat: None,
         is_removed: false,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Protocol, Restart, Signal};
+use crate::{Dependency, Protocol, Restart, Signal};
 
 /// One `[agents.NAME]` table over `[defaults]` over the built-in defaults.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +28,8 @@ pub struct AgentConfig {
     pub config: serde_json::Map<String, serde_json::Value>,
     /// How many replicas run.
     pub instances: u32,
-    /// Agents that must be ready before this one starts.
-    pub depends_on: Vec<String>,
+    /// What must be true of other agents before this one starts.
+    pub depends_on: Vec<Dependency>,
     /// Whether it starts with the coordinator.
     pub autostart: bool,
     /// Whether its giving up ends the coordinator.

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::agent::AgentConfig;
-use crate::dependencies::circles;
+use crate::dependencies::check_dependencies;
 use crate::names::{check_name, log_file_name};
-use crate::problems::{Origin, Problems, nearest};
+use crate::problems::{Origin, Problems};
 use crate::quantity::duration_text;
 use crate::resolve::built_in_agent;
 use crate::tables::AgentTable;
@@ -42,7 +42,7 @@ pub(crate) fn check_agent(
     check_backoff(agent, defaults, problems);
 }
 
-fn origin_of<T>(found: &Option<Found<T>>) -> Option<&Origin> {
+pub(crate) fn origin_of<T>(found: &Option<Found<T>>) -> Option<&Origin> {
     found.as_ref().and_then(|found| found.origin.as_ref())
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn check_fleet(
     } else {
         check_log_files(tables, agents, problems);
     }
-    check_dependencies(tables, problems);
+    check_dependencies(tables, agents, problems);
 }
 
 /// `worker:0` and an agent called `worker.0` would share a log file.
@@ -174,36 +174,6 @@ fn check_log_files(
                     Some("rename one of them".to_owned()),
                 );
             }
-        }
-    }
-}
-
-fn check_dependencies(tables: &[(Found<String>, AgentTable)], problems: &mut Problems<'_>) {
-    let names: Vec<&str> = tables.iter().map(|(name, _)| name.value.as_str()).collect();
-    let mut edges: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (name, table) in tables {
-        let needs = table
-            .depends_on
-            .as_ref()
-            .map(|found| found.value.as_slice())
-            .unwrap_or_default();
-        for need in needs.iter().filter(|need| !names.contains(&need.as_str())) {
-            if let Some(origin) = origin_of(&table.depends_on) {
-                let help = nearest(need, names.iter().copied())
-                    .map(|word| format!("did you mean {word:?}?"));
-                let found = format!("found {need:?}, and there is no such agent");
-                problems.add(origin, found, "names of agents of this file", help);
-            }
-        }
-        edges.push((&name.value, needs.iter().map(String::as_str).collect()));
-    }
-    for circle in circles(&edges) {
-        let first = tables.iter().find(|(name, _)| name.value == circle[0]);
-        if let Some(origin) = first.and_then(|(_, table)| origin_of(&table.depends_on)) {
-            let found = format!("found a circle: {} → {}", circle.join(" → "), circle[0]);
-            let help =
-                Some("none of them could ever start; remove one of these dependencies".to_owned());
-            problems.add(origin, found, "dependencies without a circle", help);
         }
     }
 }

@@ -48,6 +48,18 @@ choices! {
 }
 
 choices! {
+    /// What has to be true of an agent before those that depend on it start.
+    Condition, "a condition" {
+        /// A process of it lives, or it has finished.
+        Started = "started",
+        /// It is ready.
+        Ready = "ready",
+        /// It has finished with one of its `success_exit_codes`.
+        Completed = "completed",
+    }
+}
+
+choices! {
     /// The look of the coordinator's own log on its terminal.
     LogFormat, "a log format" {
         /// Text on a terminal, JSON lines otherwise.

@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! - `tables` with `value`, `quantity`, `command`, `free`: every key with its type, read one by one.
+//! - `tables` with `value`, `quantity`, `command`, `dependency`, `free`: every key with its type, read one by one.
 //! - `resolve` with `check`, `names`, `dependencies`, `env_file`: the layers put over each other and checked together.
 //! - `config`, `agent`, `choices`: what the coordinator gets.
 //! - `problems`, `problem`: what a user gets when the file is wrong.
@@ -17,6 +17,7 @@ mod choices;
 mod command;
 mod config;
 mod dependencies;
+mod dependency;
 mod env_file;
 mod environment;
 mod free;
@@ -37,8 +38,9 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 pub use agent::{AgentConfig, EnvValue};
-pub use choices::{LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
+pub use choices::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
 pub use config::{Config, CoordinatorConfig, Retention};
+pub use dependency::Dependency;
 pub use environment::INHERITED;
 pub use names::log_file_name;
 pub use problem::{ConfigErrors, Place, Problem};

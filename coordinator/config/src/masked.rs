@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::AgentConfig;
 use crate::quantity::duration_text;
+use crate::{AgentConfig, Dependency};
 
 const MASK: &str = "***";
 /// A name that has one of these as a word, or ends with one, is taken for that of a secret.
@@ -67,7 +67,7 @@ impl AgentConfig {
             "pass_env": self.pass_env,
             "config": masked_table(&self.config),
             "instances": self.instances,
-            "depends_on": self.depends_on,
+            "depends_on": self.depends_on.iter().map(Dependency::to_json).collect::<Vec<_>>(),
             "autostart": self.autostart,
             "essential": self.essential,
             "restart": self.restart,

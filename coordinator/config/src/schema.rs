@@ -31,6 +31,9 @@ pub fn json_schema() -> Value {
             add_defaults(properties, values);
         }
     }
+    if let Some(dependency) = schema.pointer_mut("/$defs/DependencyTable") {
+        dependency["required"] = vec!["agent"].into();
+    }
     if let Some(agent) = schema.pointer_mut("/$defs/AgentTable") {
         agent["required"] = vec!["command"].into();
     }

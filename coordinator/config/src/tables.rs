@@ -8,11 +8,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
 use crate::command::Command;
+use crate::dependency::Dependency;
 use crate::free::{EnvTable, FreeTable, VariablePattern};
 use crate::problems::{Origin, Problems};
 use crate::quantity::{Bytes, DAY, Factor, HOUR, MINUTE, SECOND, Span, SpanOrNever, Whole};
 use crate::value::{Found, FromToml, read_found, table, unknown_key};
-use crate::{LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
+use crate::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
 
 /// Declares a table: a struct with one optional field for each key, how it is read, and its schema.
 macro_rules! tables {
@@ -127,6 +128,14 @@ tables! {
         database_bytes_max: Bytes<{ 16 << 20 }, { 1 << 50 }>,
     }
 
+    /// Another agent, and what has to be true of it.
+    DependencyTable {
+        /// Its name.
+        agent: String,
+        /// What has to be true of it; "ready" if nothing is said.
+        condition: Condition,
+    }
+
     /// One agent.
     AgentTable {
         /// Program and arguments.
@@ -145,8 +154,8 @@ tables! {
         config: FreeTable,
         /// How many replicas run.
         instances: Whole<1, 10_000>,
-        /// Agents that must be ready before it starts.
-        depends_on: Vec<String>,
+        /// Agents that must be ready before it starts, or started, or completed.
+        depends_on: Vec<Dependency>,
         /// Whether it starts with the coordinator.
         autostart: bool,
         /// Whether the coordinator ends, with exit code 4, when it gives this agent up.

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use crate::problems::{Origin, Problems, alternatives, nearest};
-use crate::{LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
+use crate::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
 
 /// A value together with where it stands; a built-in default stands nowhere.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,4 +189,12 @@ macro_rules! read_choices {
         }
     )+};
 }
-read_choices!(LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous);
+read_choices!(
+    Condition,
+    LogFormat,
+    LogLevel,
+    Protocol,
+    Restart,
+    Signal,
+    Synchronous
+);

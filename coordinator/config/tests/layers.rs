@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use coordinator_config::{Config, LogFormat, Protocol, Restart, Signal, Synchronous, load, parse};
+use coordinator_config::{
+    Condition, Config, LogFormat, Protocol, Restart, Signal, Synchronous, load, parse,
+};
 
 fn parsed(text: &str) -> Config {
     parse(text, Path::new("/etc/agents/agents.toml")).unwrap_or_else(|errors| panic!("{errors}"))
@@ -90,7 +92,8 @@ fn the_agent_wins_over_the_defaults_and_the_variables_of_both_are_there() {
     assert_eq!(two.log_bytes_max, 1 << 20);
     assert_eq!(two.heartbeat_timeout, None);
     assert_eq!(two.directory, Path::new("/etc/agents/work"));
-    assert_eq!(two.depends_on, ["one"]);
+    assert_eq!(two.depends_on[0].agent, "one");
+    assert_eq!(two.depends_on[0].condition, Condition::Ready);
 }
 
 #[test]

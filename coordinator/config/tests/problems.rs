@@ -129,6 +129,50 @@ fn a_circle_of_dependencies_is_printed() {
 }
 
 #[test]
+fn a_circle_is_printed_with_its_conditions() {
+    let errors = errors(
+        "[agents.a]\ncommand=\"a\"\nrestart=\"never\"\ndepends_on=[{ agent = \"b\", condition = \"started\" }]\n\
+         [agents.b]\ncommand=\"b\"\ndepends_on=[{ agent = \"a\", condition = \"completed\" }]\n",
+    );
+    assert_eq!(errors.problems.len(), 1, "{errors}");
+    assert_eq!(
+        errors.problems[0].found,
+        "found a circle: a → b (started) → a (completed)"
+    );
+}
+
+#[test]
+fn a_dependency_that_is_badly_written_says_what_is_right() {
+    let cases = [
+        ("depends_on = [1]", "{ agent = \"NAME\""),
+        (
+            "depends_on = [{ condition = \"ready\" }]",
+            "{ agent = \"NAME\"",
+        ),
+        (
+            "depends_on = [{ agent = \"v\", condition = \"complete\" }]",
+            "did you mean \"completed\"?",
+        ),
+        (
+            "depends_on = [{ agent = \"v\", when = \"ready\" }]",
+            "agent, condition",
+        ),
+        ("depends_on = [\"v\", { agent = \"v\" }]", "each agent once"),
+        (
+            "depends_on = [{ agent = \"v\", condition = \"completed\" }]",
+            "give \"v\" restart = \"on-failure\"",
+        ),
+    ];
+    for (lines, part) in cases {
+        let errors = errors(&format!(
+            "[agents.w]\ncommand = \"w\"\n{lines}\n[agents.v]\ncommand = \"v\"\n"
+        ));
+        assert_eq!(errors.problems.len(), 1, "{lines}: {errors}");
+        assert!(errors.to_string().contains(part), "{lines}: {errors}");
+    }
+}
+
+#[test]
 fn names_and_log_files_do_not_collide() {
     let errors = errors(
         "[agents.w]\ncommand=\"w\"\ninstances=2\n[agents.\"w.1\"]\ncommand=\"w\"\n[agents.\"a:b\"]\ncommand=\"w\"\n",

@@ -109,7 +109,9 @@ impl AgentTask {
         log: AgentLog,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
-        let waits_for = instance.config.depends_on.join(", ");
+        let needs = instance.config.depends_on.iter();
+        let names: Vec<&str> = needs.map(|need| need.agent.as_str()).collect();
+        let waits_for = names.join("; ");
         Self {
             lifecycle: Lifecycle::new(instance.config.depends_on.is_empty()),
             restarts: instance.restarts_before,

@@ -169,6 +169,11 @@ impl AgentTask {
             let left_ms = at.saturating_duration_since(now).as_millis();
             now_ms.saturating_add(i64::try_from(left_ms).unwrap_or(i64::MAX))
         });
+        let codes = &self.instance.policy.success_exit_codes;
+        let has_succeeded = matches!(
+            *self.lifecycle.phase(),
+            Phase::Exited { cause: Cause::Exited(code), hang: None } if codes.contains(&code)
+        );
         let living = self.invocation.as_ref();
         let change = InstanceChange {
             instance_id: self.instance.instance_id,
@@ -195,6 +200,7 @@ impl AgentTask {
             view.invocation_id = change.invocation_id;
             view.restarts = change.restarts;
             view.last_exit.clone_from(&change.last_exit);
+            view.has_succeeded = has_succeeded;
             view.next_attempt_ms = next_attempt_ms;
         });
         self.shared.writer.record(Fact::InstanceChanged(change));

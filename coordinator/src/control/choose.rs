@@ -83,6 +83,7 @@ mod tests {
             invocation_id: None,
             restarts: 0,
             last_exit: None,
+            has_succeeded: false,
             next_attempt_ms: None,
             heartbeat: None,
             is_removed: false,

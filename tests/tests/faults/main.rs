@@ -6,6 +6,7 @@ mod control_clients;
 mod crash_loops;
 mod damaged_database;
 mod dead_leader_of_a_group;
+mod dependency_that_cannot_be_met;
 mod descriptors_and_environment;
 mod endless_line;
 mod exit_before_the_pid_is_recorded;

@@ -5,6 +5,7 @@ mod check_command;
 mod control_verbs;
 mod default_agents;
 mod dependencies;
+mod dependency_conditions;
 mod env_example;
 mod events_verb;
 mod exit_codes;
