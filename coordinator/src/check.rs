@@ -4,10 +4,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use coordinator_config::{Problem, load};
+use coordinator_config::{Config, ConfigErrors, Problem, load};
 use serde::Serialize;
 
 use crate::Exit;
+use crate::attributes::account_of;
 use crate::output::print_json;
 use crate::verbs::complain;
 
@@ -46,9 +47,34 @@ pub(crate) fn problems_json<'a>(file: &Path, problems: &'a [Problem]) -> Vec<Pro
     problems.iter().map(json).collect()
 }
 
+/// What only this machine can tell: whether users and groups exist here. A start does not insist on it, as they may come.
+fn find_users(config: Config) -> Result<Config, ConfigErrors> {
+    let missing = config.agents.iter().filter_map(|agent| {
+        let error = account_of(agent).err()?;
+        Some(Problem {
+            place: None,
+            source_line: String::new(),
+            offset: 0,
+            width: 0,
+            key: format!("agents.{}", agent.name),
+            found: error.to_string(),
+            expected: "a user and a group of this machine".to_owned(),
+            help: Some("make it, or name another by `user` and `group`".to_owned()),
+        })
+    });
+    let problems: Vec<Problem> = missing.collect();
+    match problems.is_empty() {
+        true => Ok(config),
+        false => Err(ConfigErrors {
+            path: config.path,
+            problems,
+        }),
+    }
+}
+
 /// Tells all problems of the file, or that there are none.
 pub(crate) fn check(path: &Path, as_json: bool) -> Exit {
-    let loaded = load(path);
+    let loaded = load(path).and_then(find_users);
     let (agents, instances) = loaded.as_ref().map_or((0, 0), |config| {
         let instances = config.agents.iter().map(|agent| agent.instances).sum();
         (config.agents.len(), instances)

@@ -6,7 +6,7 @@
 //! - `cli`, `verbs`: the command line and its commands. `run`: a coordinator put together and taken apart. `exit`: exit codes.
 //!   `logging`: the coordinator's own log.
 //! - `lock`, `survivors`: one coordinator for each database; what a dead one left is ended.
-//! - `registration`, `instance`, `policy`: an agent as it was configured and as the database knows it.
+//! - `registration`, `instance`, `policy`, `attributes`: an agent as it was configured and as the database knows it.
 //! - `supervisor`: starts one task for each instance, passes on dependencies and signals, stops them in order.
 //! - `agent_task`: the owner of one instance. `process`: starting, signalling and reaping.
 //! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
@@ -17,6 +17,7 @@
 
 mod agent_log;
 mod agent_task;
+mod attributes;
 mod backup;
 mod board;
 mod check;

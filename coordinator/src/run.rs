@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use coordinator_config::{Config, Settings};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::unistd::Pid;
 use shared_state::{
     EventRow, Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer,
@@ -301,13 +301,10 @@ async fn keep_up(
 }
 
 /// A thousand agents take four descriptors each. Returns the limit that agents get: the one this process had.
-fn raise_file_limit() -> Option<libc::rlimit> {
+fn raise_file_limit() -> Option<(rlim_t, rlim_t)> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     if let Err(errno) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         warn!("failed to raise the limit of open files from {soft}: {errno}");
     }
-    Some(libc::rlimit {
-        rlim_cur: soft,
-        rlim_max: hard,
-    })
+    Some((soft, hard))
 }

@@ -230,6 +230,21 @@ impl Scene {
         })
     }
 
+    /// Waits until an agent's log has at least so many lines that it printed.
+    pub fn wait_for_logged(&self, name: &str, count: usize) -> Vec<String> {
+        wait_for_condition(&format!("{count} printed lines in {name}"), || {
+            let lines = self.log(name);
+            if lines.len() >= count {
+                Ok(lines)
+            } else {
+                Err((
+                    lines,
+                    self.coordinator.as_ref().map(Coordinator::last_lines),
+                ))
+            }
+        })
+    }
+
     /// Waits for the pid in the first line of a file.
     pub fn wait_for_pid(&self, name: &str) -> i32 {
         let lines = self.wait_for_lines(name, 1);

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Dependency, Protocol, Restart, Signal};
+use crate::{Dependency, Protocol, ResourceLimits, Restart, Signal};
 
 /// One `[agents.NAME]` table over `[defaults]` over the built-in defaults.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,18 @@ pub struct AgentConfig {
     pub pass_env: Vec<String>,
     /// Handed to the agent as it is in the coordinator's `hello`.
     pub config: serde_json::Map<String, serde_json::Value>,
+    /// The user that it runs as, by name or number.
+    pub user: Option<String>,
+    /// Its group, by name or number.
+    pub group: Option<String>,
+    /// The permissions that its new files do not get.
+    pub umask: Option<u32>,
+    /// Resource limits that differ from the coordinator's own.
+    pub rlimits: ResourceLimits,
+    /// Its place where processors are short.
+    pub nice: Option<i32>,
+    /// Its place where memory runs out.
+    pub oom_score_adj: Option<i32>,
     /// How many replicas run.
     pub instances: u32,
     /// What must be true of other agents before this one starts.

@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! - `tables` with `value`, `quantity`, `command`, `dependency`, `free`: every key with its type, read one by one.
+//! - `tables` with `value`, `quantity`, `command`, `dependency`, `free`, `attributes`, `rlimits`: every key with its type, read one by one.
 //! - `resolve` with `check`, `names`, `dependencies`, `env_file`: the layers put over each other and checked together.
 //! - `config`, `agent`, `choices`: what the coordinator gets.
 //! - `problems`, `problem`: what a user gets when the file is wrong.
@@ -12,6 +12,7 @@
 //! - `schema`: the same tables for editors.
 
 mod agent;
+mod attributes;
 mod check;
 mod choices;
 mod command;
@@ -27,6 +28,7 @@ mod problem;
 mod problems;
 mod quantity;
 mod resolve;
+mod rlimits;
 mod schema;
 mod settings;
 mod tables;
@@ -45,6 +47,7 @@ pub use environment::INHERITED;
 pub use names::log_file_name;
 pub use problem::{ConfigErrors, Place, Problem};
 pub use quantity::{duration_from_text, duration_text};
+pub use rlimits::{Resource, ResourceLimit, ResourceLimits, UNLIMITED};
 pub use schema::json_schema;
 pub use settings::{DotenvError, Overrides, Settings, load_dotenv};
 

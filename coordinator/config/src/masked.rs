@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::quantity::duration_text;
+use crate::rlimits::limits_json;
 use crate::{AgentConfig, Dependency};
 
 const MASK: &str = "***";
@@ -66,6 +67,12 @@ impl AgentConfig {
             "env": env,
             "pass_env": self.pass_env,
             "config": masked_table(&self.config),
+            "user": self.user,
+            "group": self.group,
+            "umask": self.umask.map(|mask| format!("{mask:03o}")),
+            "rlimits": limits_json(&self.rlimits),
+            "nice": self.nice,
+            "oom_score_adj": self.oom_score_adj,
             "instances": self.instances,
             "depends_on": self.depends_on.iter().map(Dependency::to_json).collect::<Vec<_>>(),
             "autostart": self.autostart,

@@ -93,7 +93,7 @@ fn parse_duration(text: &str) -> Option<u64> {
     (!text.is_empty()).then_some(total)
 }
 
-fn parse_bytes(text: &str) -> Option<u64> {
+pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let number: u64 = text[..digits].parse().ok()?;
     let unit = text[digits..].trim_start();

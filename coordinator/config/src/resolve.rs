@@ -13,6 +13,7 @@ use crate::config::{Config, CoordinatorConfig, Retention};
 use crate::env_file::read_env_file;
 use crate::masked::is_secret_name;
 use crate::problems::{Origin, Problems};
+use crate::rlimits::ResourceLimits;
 use crate::tables::{AgentTable, CoordinatorTable, FileTable, RetentionTable};
 use crate::value::{Found, FromToml};
 
@@ -146,6 +147,15 @@ impl Layers<'_> {
                 layered!($key, agent, defaults, built_in)
             };
         }
+        macro_rules! optional {
+            ($key:ident) => {
+                agent
+                    .$key
+                    .as_ref()
+                    .or(defaults.$key.as_ref())
+                    .map(|found| found.value.0.clone())
+            };
+        }
         let env = self.environment(problems);
         // A missing command was reported by `check_agent`, an unreadable one when it was read.
         let command = agent.command.as_ref()?.value.0.clone();
@@ -163,6 +173,12 @@ impl Layers<'_> {
                 .as_ref()
                 .map(|found| found.value.0.clone())
                 .unwrap_or_default(),
+            user: optional!(user),
+            group: optional!(group),
+            umask: optional!(umask),
+            rlimits: self.rlimits(),
+            nice: optional!(nice),
+            oom_score_adj: optional!(oom_score_adj),
             instances: pick!(instances).0,
             depends_on: agent
                 .depends_on
@@ -238,6 +254,18 @@ impl Layers<'_> {
             env.insert(name.clone(), value);
         }
         env
+    }
+
+    /// Each limit of the agent above that of `[defaults]`.
+    fn rlimits(&self) -> ResourceLimits {
+        let tables = [&self.defaults.rlimits, &self.agent.rlimits];
+        let limits = tables
+            .into_iter()
+            .flatten()
+            .flat_map(|found| &found.value.0);
+        limits
+            .map(|(resource, limit)| (*resource, *limit))
+            .collect()
     }
 
     fn pass_env(&self) -> Vec<String> {

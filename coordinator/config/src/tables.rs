@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
+use crate::attributes::{Account, Signed, Umask};
 use crate::command::Command;
 use crate::dependency::Dependency;
 use crate::free::{EnvTable, FreeTable, VariablePattern};
 use crate::problems::{Origin, Problems};
 use crate::quantity::{Bytes, DAY, Factor, HOUR, MINUTE, SECOND, Span, SpanOrNever, Whole};
+use crate::rlimits::LimitsTable;
 use crate::value::{Found, FromToml, read_found, table, unknown_key};
 use crate::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
 
@@ -152,6 +154,18 @@ tables! {
         pass_env: Vec<VariablePattern>,
         /// Handed to the agent as it is.
         config: FreeTable,
+        /// The user that it runs as; only root may choose another than its own.
+        user: Account,
+        /// Its group; that of `user` unless given.
+        group: Account,
+        /// The permissions that its new files do not get, in octal.
+        umask: Umask,
+        /// Resource limits; what is not given is as the coordinator has it.
+        rlimits: LimitsTable,
+        /// From first (-20) to last (19) where processors are short.
+        nice: Signed<-20, 19>,
+        /// From last (-1000) to first (1000) where memory runs out and the kernel has to kill.
+        oom_score_adj: Signed<-1000, 1000>,
         /// How many replicas run.
         instances: Whole<1, 10_000>,
         /// Agents that must be ready before it starts, or started, or completed.

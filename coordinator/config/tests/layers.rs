@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coordinator_config::{
-    Condition, Config, LogFormat, Protocol, Restart, Signal, Synchronous, load, parse,
+    Condition, Config, LogFormat, Protocol, Resource, ResourceLimit, Restart, Signal, Synchronous,
+    UNLIMITED, load, parse,
 };
 
 fn parsed(text: &str) -> Config {
@@ -173,4 +174,42 @@ fn paths_of_the_coordinator_begin_at_the_file() {
         config.coordinator.log_dir,
         Some(PathBuf::from("/var/log/agents"))
     );
+}
+
+#[test]
+fn what_a_process_gets_comes_from_both_layers_each_limit_by_itself() {
+    let config = parsed(
+        r#"
+        [defaults]
+        user = "nobody"
+        umask = "027"
+        rlimits = { nofile = 512, core = 0 }
+
+        [agents.w]
+        command = "w"
+        group = 100
+        nice = -5
+        rlimits = { nofile = { soft = 64 }, as = "1GiB", cpu = "unlimited" }
+        "#,
+    );
+    let agent = &config.agents[0];
+    assert_eq!(agent.user.as_deref(), Some("nobody"));
+    assert_eq!(agent.group.as_deref(), Some("100"));
+    assert_eq!(
+        (agent.umask, agent.nice, agent.oom_score_adj),
+        (Some(0o027), Some(-5), None)
+    );
+    let limit = |soft, hard| ResourceLimit { soft, hard };
+    let both = |value| limit(Some(value), Some(value));
+    let expected = [
+        (Resource::As, both(1 << 30)),
+        (Resource::Core, both(0)),
+        (Resource::Cpu, both(UNLIMITED)),
+        (Resource::Nofile, limit(Some(64), None)),
+    ];
+    assert_eq!(agent.rlimits, expected.into());
+    let shown = agent.masked_json();
+    assert_eq!(shown["umask"], "027");
+    assert_eq!(shown["rlimits"]["cpu"], "unlimited");
+    assert_eq!(shown["rlimits"]["nofile"]["soft"], 64);
 }

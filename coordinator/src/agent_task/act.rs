@@ -11,12 +11,13 @@ use shared_state::{Fact, RecordsBatch};
 use super::invocation::{Invocation, Out, Way};
 use super::next::Happened;
 use super::{AgentTask, Command, Committed, Reconfiguration};
+use crate::attributes::{account_of, attributes_of, introduce_user};
 use crate::board::Heartbeat;
 use crate::clock;
 use crate::instance::kernel_signal;
 use crate::intake::{Heard, Intake};
 use crate::outbox::Outbox;
-use crate::process::{Ended, Program, Started};
+use crate::process::{Ended, Program, SpawnError, Started};
 
 impl AgentTask {
     pub(super) fn handle(&mut self, happened: Happened) {
@@ -158,17 +159,8 @@ impl AgentTask {
         }
         let id = self.shared.writer.next_invocation_id();
         self.last_invocation_id = Some(id);
-        let instance = &self.instance;
-        let environment = instance.environment(&self.shared.environment, id, &self.shared.settings);
-        let program = Program {
-            command: &instance.config.command,
-            directory: &instance.config.directory,
-            environment: &environment,
-            has_stdin: instance.speaks(),
-        };
         let (now, now_ms) = (Instant::now(), clock::wall_ms());
-        let started = self.shared.spawner.borrow_mut().start(program);
-        match started {
+        match self.spawn(id) {
             Ok(started) => {
                 self.spawn_error = None;
                 self.record_start(id, start, Some(started.child.pid()), now_ms);
@@ -184,6 +176,21 @@ impl AgentTask {
                 None
             }
         }
+    }
+
+    fn spawn(&self, invocation_id: i64) -> Result<Started, SpawnError> {
+        let (shared, instance) = (&self.shared, &self.instance);
+        let account = account_of(&instance.config)?;
+        let mut environment =
+            instance.environment(&shared.environment, invocation_id, &shared.settings);
+        introduce_user(&instance.config, &account, &mut environment);
+        shared.spawner.borrow_mut().start(Program {
+            command: &instance.config.command,
+            directory: &instance.config.directory,
+            environment: &environment,
+            has_stdin: instance.speaks(),
+            attributes: &attributes_of(&instance.config, &account),
+        })
     }
 
     fn begin_invocation(&mut self, id: i64, started: Started, now: Instant, now_ms: i64) {

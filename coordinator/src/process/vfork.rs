@@ -1,13 +1,16 @@
 //! Starts one program by `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn` does inside, with what that lacks: parent-death
-//! signal, directory and limits. It chooses neither program nor environment and opens nothing.
+//! signal, directory, credentials, limits. What the child does until it executes its program stands in `child`.
 //!
 //! `fork` would copy the page tables of the coordinator for each start, and std falls back to it once a hook is set.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
+
+use super::attributes::WholeLimit;
+use super::child::{Failed, Identity, Plan, Step, begin_child};
 
 /// Enough for the few calls of [`begin_child`], also without optimisation.
 const STACK_BYTES: usize = 64 * 1024;
@@ -23,7 +26,16 @@ pub(crate) struct Prepared {
     pub(crate) environment: Vec<CString>,
     /// The working directory.
     pub(crate) directory: CString,
+    /// What is written to its `oom_score_adj`.
+    pub(super) oom_score_adj: Option<String>,
+    pub(super) nice: Option<c_int>,
+    pub(super) limits: Vec<WholeLimit>,
+    pub(super) identity: Option<OwnedIdentity>,
+    pub(super) umask: Option<libc::mode_t>,
 }
+
+/// User, group and all groups, as numbers.
+pub(super) type OwnedIdentity = (libc::uid_t, libc::gid_t, Vec<libc::gid_t>);
 
 /// The three standard streams of the child.
 #[derive(Clone, Copy, Debug)]
@@ -33,51 +45,18 @@ pub(crate) struct Streams<'a> {
     pub(crate) stderr: BorrowedFd<'a>,
 }
 
-/// What the child was doing when it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Clone,
-    Group,
-    ParentDeath,
-    Streams,
-    Directory,
-    Execute,
-}
-
-/// No program was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Failed {
-    pub(crate) step: Step,
-    pub(crate) errno: Errno,
-}
-
 /// Starts children; keeps the stack that they use until they have executed their program.
 #[derive(Debug)]
 pub(crate) struct Vfork {
     stack: Vec<u128>, // for the alignment of 16 bytes that all platforms accept
     own_pid: Pid,
-    /// The limit of open files that agents get: the coordinator raises its own.
-    file_limit: Option<libc::rlimit>,
-}
-
-struct Plan<'a> {
-    program: &'a CStr,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-    directory: &'a CStr,
-    streams: [RawFd; 3],
-    parent: c_int,
-    file_limit: Option<libc::rlimit>,
-    failed: Option<Failed>,
 }
 
 impl Vfork {
-    /// `file_limit` is the limit of open files that the children get.
-    pub(crate) fn new(file_limit: Option<libc::rlimit>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             stack: vec![0; STACK_BYTES / size_of::<u128>()],
             own_pid: Pid::this(),
-            file_limit,
         }
     }
 
@@ -101,10 +80,25 @@ impl Vfork {
                 streams.stderr.as_raw_fd(),
             ],
             parent: self.own_pid.as_raw(),
-            file_limit: self.file_limit,
+            oom_score_adj: prepared
+                .oom_score_adj
+                .as_ref()
+                .map(|score| score.as_bytes()),
+            nice: prepared.nice,
+            limits: &prepared.limits,
+            identity: prepared
+                .identity
+                .as_ref()
+                .map(|(user, group, groups)| Identity {
+                    user: *user,
+                    group: *group,
+                    groups,
+                }),
+            umask: prepared.umask,
             failed: None,
         };
         let _blocked = AllSignals::block();
+        let _dumpable = prepared.identity.as_ref().map(|_| Dumpable::keep());
         // SAFETY: `stack` is writable, large enough and used by nobody else (`&mut self`); `begin_child` makes only calls
         // that are safe between vfork and exec; this thread stands still until the child has left the shared memory,
         // and `plan` with all that it points to outlives the call.
@@ -143,68 +137,20 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
         .collect()
 }
 
-/// The child, on its own stack in its parent's memory: system calls only.
-extern "C" fn begin_child(plan: *mut c_void) -> c_int {
-    // SAFETY: `spawn` passes a `Plan` that nobody touches until this function has left.
-    let plan = unsafe { &mut *plan.cast::<Plan<'_>>() };
-    let step = become_agent(plan);
-    plan.failed = Some(Failed {
-        step,
-        errno: Errno::last(),
-    });
-    // SAFETY: ends this child only, without running what the parent has registered for its own end.
-    unsafe { libc::_exit(127) }
-}
+/// A child that changes its credentials makes the memory that it shares unreadable for others, which protects it until it
+/// has executed its program. Afterwards the coordinator is again what it was: its `/proc` files are its own user's.
+struct Dumpable(Option<bool>);
 
-/// Returns only if something failed.
-fn become_agent(plan: &Plan<'_>) -> Step {
-    // SAFETY: only async-signal-safe calls, with pointers into memory that outlives them. All signals are blocked
-    // until no handler of the parent is left.
-    unsafe {
-        reset_signal_dispositions();
-        if libc::setpgid(0, 0) != 0 {
-            return Step::Group;
-        }
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-            return Step::ParentDeath;
-        }
-        // The parent may have died before the call above.
-        if libc::getppid() != plan.parent {
-            *libc::__errno_location() = libc::ESRCH;
-            return Step::ParentDeath;
-        }
-        for (target, source) in (0..).zip(plan.streams) {
-            if libc::dup2(source, target) < 0 {
-                return Step::Streams;
-            }
-        }
-        // All others are close-on-exec already; this also holds for one that a library forgot. Old kernels lack it.
-        libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32);
-        if libc::chdir(plan.directory.as_ptr()) != 0 {
-            return Step::Directory;
-        }
-        if let Some(limit) = &plan.file_limit {
-            libc::setrlimit(libc::RLIMIT_NOFILE, limit);
-        }
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        libc::execve(plan.program.as_ptr(), plan.arguments, plan.environment);
+impl Dumpable {
+    fn keep() -> Self {
+        Self(nix::sys::prctl::get_dumpable().ok())
     }
-    Step::Execute
 }
 
-/// An agent must not inherit what its coordinator ignores or handles.
-///
-/// # Safety
-/// Only in a child before exec, with all signals blocked.
-unsafe fn reset_signal_dispositions() {
-    // SAFETY: a zeroed sigaction is the default disposition; KILL, STOP and libc's own signals refuse, which is fine.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = libc::SIG_DFL;
-        for signal in 1..=libc::SIGRTMAX() {
-            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+impl Drop for Dumpable {
+    fn drop(&mut self) {
+        if let Some(before) = self.0 {
+            let _ = nix::sys::prctl::set_dumpable(before); // it was allowed before
         }
     }
 }

@@ -132,10 +132,10 @@ impl Supervisor {
 
     /// Starts what starts by itself and keeps it up until everything has to end.
     pub(crate) async fn keep_up(&mut self) -> Ending {
+        self.renew_dependencies(); // the order of the end needs them too
         if self.shared.is_terminating() {
             return Ending::Asked("a signal was received".into()); // before anybody listened
         }
-        self.renew_dependencies();
         for index in 0..self.instances.len() {
             self.start_if_wanted(index).await;
         }

@@ -1,5 +1,6 @@
 //! The system has no descriptor or no process left for an agent: the coordinator stays up, the agent waits in BACKOFF
-//! with the cause and starts once there is room, and nothing leaks (F4). Memory that runs out is not tried here.
+//! with the cause and starts once there is room, and nothing leaks (F4). Memory that runs out is
+//! tried in `out_of_memory_for_processes`.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::process::Command;

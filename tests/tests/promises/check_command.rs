@@ -54,6 +54,20 @@ fn file_line_key_found_expected_and_the_nearest_key_are_told() {
 }
 
 #[test]
+fn a_user_that_does_not_exist_here_is_told() {
+    let agents = AgentsFile::new().plain("mailer", "user = \"no-such-user\"\n", &["true"]);
+    let output = Scene::new(&agents).run_to(2, &["check"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    for part in [
+        "agents.mailer",
+        "could not find the user \"no-such-user\"",
+        "1 problem",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
 fn a_missing_file_says_how_to_name_another() {
     let scene = Scene::new(&AgentsFile::new());
     let output = scene.run(&["--agents", "elsewhere.toml"]);

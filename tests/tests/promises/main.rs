@@ -18,6 +18,7 @@ mod offline_verbs;
 mod own_log;
 mod plain_programs;
 mod precedence;
+mod process_attributes;
 mod puppet_itself;
 mod reload;
 mod restarts;

@@ -119,6 +119,12 @@ fn changed_keys(old: &AgentConfig, new: &AgentConfig) -> (Vec<&'static str>, Vec
         env,
         pass_env,
         config,
+        user,
+        group,
+        umask,
+        rlimits,
+        nice,
+        oom_score_adj,
         line_bytes_max
     );
     let live = differing!(

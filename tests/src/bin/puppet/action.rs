@@ -44,6 +44,7 @@ Family:
   orphans=N                    N processes whose parent has exited; they exit soon after
   squat=PIDFILE:OUT            once the process of PIDFILE is reaped, takes its pid with a group of its own and writes
                                to OUT which signals that group gets; needs a pid namespace of its own
+  starve=PROGRAM               becomes PROGRAM --agents agents.toml, to which the kernel gives no memory for processes
 Telling:
   alive=PIDFILE:OUT            appends `alive` or `gone` to OUT: whether the process of PIDFILE lives
   mark=FILE                    appends `pid invocation unix_ms`
@@ -91,6 +92,7 @@ pub(crate) enum Action {
     LeaveBeating(PathBuf),
     Orphans(u32),
     Squat(PathBuf, PathBuf),
+    Starve(String),
     Alive(PathBuf, PathBuf),
     Mark(PathBuf),
     Report(PathBuf),
@@ -153,6 +155,7 @@ impl FromStr for Action {
             "leave-beating" => Self::LeaveBeating(file()),
             "orphans" => Self::Orphans(value.parse()?),
             "squat" => pair(value, ':').map(|(pid, out)| Self::Squat(pid.into(), out.into()))?,
+            "starve" => Self::Starve(value.to_owned()),
             "alive" => pair(value, ':').map(|(pid, out)| Self::Alive(pid.into(), out.into()))?,
             "mark" => Self::Mark(file()),
             "report" => Self::Report(file()),

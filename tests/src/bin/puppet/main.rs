@@ -8,6 +8,7 @@ mod output;
 mod perform;
 mod report;
 mod squat;
+mod starve;
 
 use std::process::ExitCode;
 

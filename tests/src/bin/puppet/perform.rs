@@ -20,6 +20,7 @@ use crate::input::{Ears, Heard};
 use crate::output::{self, ERR, OUT, put_bytes, put_lines, say};
 use crate::report::{Start, mark};
 use crate::squat::{squat, tell_whether_alive};
+use crate::starve::starve;
 
 /// How often a file is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -222,6 +223,7 @@ fn act(action: &Action) -> Result<()> {
         Action::LeaveBeating(file) => family::leave_session_beating(file),
         Action::Orphans(count) => family::leave_orphans(*count),
         Action::Squat(pid_file, out) => squat(pid_file, out),
+        Action::Starve(program) => match starve(program)? {},
         Action::Alive(pid_file, out) => tell_whether_alive(pid_file, out),
         Action::Mark(file) => mark(file),
         other => bail!("perform {other:?} here"),
