@@ -4,7 +4,7 @@
 //! # Layout, in the direction of the data
 //!
 //! - `cli`, `verbs`: the command line and its commands. `run`: a coordinator put together and taken apart. `exit`: exit codes.
-//!   `logging`: the coordinator's own log.
+//!   `logging`, `journal`, `own_log`: the coordinator's own log.
 //! - `lock`, `survivors`: one coordinator for each database; what a dead one left is ended.
 //! - `registration`, `instance`, `policy`, `attributes`: an agent as it was configured and as the database knows it.
 //! - `supervisor`: starts one task for each instance, passes on dependencies and signals, stops them in order.
@@ -29,6 +29,7 @@ mod exit;
 mod init;
 mod instance;
 mod intake;
+mod journal;
 mod lock;
 mod logging;
 mod logs;

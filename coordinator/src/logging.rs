@@ -1,4 +1,4 @@
-//! The coordinator's own log: readable on a terminal, JSON lines otherwise, and a daily file in any case.
+//! The coordinator's own log: readable on a terminal and in the journal, JSON lines otherwise, and a daily file in any case.
 //! Agents' logs are another matter: see `agent_log`.
 
 use std::io::{self, IsTerminal};
@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
+use crate::journal::{self, JournalFormat};
 use crate::own_log::OwnLog;
 
 /// Lines that may wait for a terminal or a disk that hangs; more are left out, as the loop must not wait for them.
@@ -31,12 +32,13 @@ pub(crate) fn start(
 ) -> Result<LogGuards, InitError> {
     let appender = OwnLog::open(folder, config.log_files_max)?;
     let is_terminal = io::stderr().is_terminal();
+    let for_journal = format == LogFormat::Auto && journal::is_stderr();
     let is_text = match format {
         LogFormat::Text => true,
         LogFormat::Json => false,
         LogFormat::Auto => is_terminal,
     };
-    if !is_text {
+    if !is_text && !for_journal {
         // Both get the same lines: they are made once and written by one thread.
         let (both, guard) = in_background(Both(io::stderr(), appender));
         let lines = json(both).with_filter(filter(config.log_level));
@@ -47,8 +49,16 @@ pub(crate) fn start(
     }
     let (file, file_guard) = in_background(appender);
     let (terminal, terminal_guard) = in_background(io::stderr());
+    let stderr = match for_journal {
+        true => fmt::layer()
+            .event_format(JournalFormat)
+            .with_ansi(false)
+            .with_writer(terminal)
+            .boxed(),
+        false => readable(terminal, is_terminal),
+    };
     tracing_subscriber::registry()
-        .with(readable(terminal, is_terminal).with_filter(filter(config.log_level)))
+        .with(stderr.with_filter(filter(config.log_level)))
         .with(json(file).with_filter(filter(config.log_level)))
         .init();
     Ok(LogGuards {
