@@ -34,6 +34,8 @@ pub(crate) struct View {
     /// The last invocation finished with a success code, and none has begun since.
     pub(crate) has_succeeded: bool,
     pub(crate) next_attempt_ms: Option<TimeMs>,
+    /// Since the coordinator was started.
+    pub(crate) heartbeats: u64,
     pub(crate) heartbeat: Option<Heartbeat>,
     /// agents.toml no longer asks for it.
     pub(crate) is_removed: bool,
@@ -76,7 +78,9 @@ impl Board {
     /// Notes heartbeats; that wakes nobody.
     pub(crate) fn note_heartbeats(&self, index: usize, count: u64, newest: Heartbeat) {
         self.heartbeats.set(self.heartbeats.get() + count);
-        self.views.borrow_mut()[index].heartbeat = Some(newest);
+        let view = &mut self.views.borrow_mut()[index];
+        view.heartbeats += count;
+        view.heartbeat = Some(newest);
     }
 
     /// Heartbeats since the last call.

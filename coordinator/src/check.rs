@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use coordinator_config::{Config, ConfigErrors, Problem, load};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Exit;
 use crate::attributes::account_of;
@@ -14,37 +14,37 @@ use crate::verbs::complain;
 
 /// What `check --json` prints.
 #[derive(Debug, Serialize)]
-struct CheckJson<'a> {
+struct CheckJson {
     file: String,
     agents: usize,
     instances: u32,
-    problems: Vec<ProblemJson<'a>>,
+    problems: Vec<ProblemJson>,
 }
 
 /// One problem; line and column count from 1 and are absent where the file as a whole is meant.
-#[derive(Debug, Serialize)]
-pub(crate) struct ProblemJson<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProblemJson {
     file: String,
     line: Option<usize>,
     column: Option<usize>,
-    key: &'a str,
-    found: &'a str,
-    expected: &'a str,
-    help: Option<&'a str>,
+    key: String,
+    found: String,
+    expected: String,
+    help: Option<String>,
 }
 
-/// The problems of one file as JSON has them.
-pub(crate) fn problems_json<'a>(file: &Path, problems: &'a [Problem]) -> Vec<ProblemJson<'a>> {
-    let json = |problem: &'a Problem| ProblemJson {
-        file: file.display().to_string(),
+/// All problems as JSON has them.
+pub(crate) fn problems_json(errors: &ConfigErrors) -> Vec<ProblemJson> {
+    let json = |problem: &Problem| ProblemJson {
+        file: errors.path.display().to_string(),
         line: problem.place.map(|place| place.line),
         column: problem.place.map(|place| place.column),
-        key: &problem.key,
-        found: &problem.found,
-        expected: &problem.expected,
-        help: problem.help.as_deref(),
+        key: problem.key.clone(),
+        found: problem.found.clone(),
+        expected: problem.expected.clone(),
+        help: problem.help.clone(),
     };
-    problems.iter().map(json).collect()
+    errors.problems.iter().map(json).collect()
 }
 
 /// What only this machine can tell: whether users and groups exist here. A start does not insist on it, as they may come.
@@ -84,13 +84,12 @@ pub(crate) fn check(path: &Path, as_json: bool) -> Exit {
         Err(_) => Exit::Configuration,
     };
     if as_json {
-        let problems = loaded.as_ref().err().map(|errors| &errors.problems[..]);
         return print_json(
             &CheckJson {
                 file: path.display().to_string(),
                 agents,
                 instances,
-                problems: problems_json(path, problems.unwrap_or_default()),
+                problems: loaded.as_ref().err().map(problems_json).unwrap_or_default(),
             },
             exit,
         );

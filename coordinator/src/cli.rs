@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coordinator_config::{LogFormat, Overrides};
+use shared_state::InstanceState;
 
+use crate::describe::DescribeArgs;
 use crate::events::EventsArgs;
 use crate::logs::LogsArgs;
 use crate::shells::Completed;
@@ -138,6 +140,10 @@ pub(crate) enum Command {
         /// Only these agents or instances
         names: Vec<String>,
     },
+    /// Show everything about agents: configuration, processes, last invocations, logs
+    Describe(DescribeArgs),
+    /// Wait until agents are in a state
+    Wait(WaitArgs),
     /// Start agents; what earlier failures have used up is forgotten
     Start(Targets),
     /// Stop agents
@@ -157,6 +163,9 @@ pub(crate) enum Command {
         /// Only tell what would happen
         #[arg(long)]
         dry_run: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Stop all agents, then the coordinator
     Shutdown(Waiting),
@@ -206,6 +215,61 @@ pub(crate) struct Targets {
     pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
+}
+
+/// For what `coordinator wait` waits.
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Agents and instances, also with `*` and `?`, or `all`
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    /// The state, or several with commas between them; ready means running
+    #[arg(
+        long = "for",
+        value_enum,
+        value_name = "STATE",
+        value_delimiter = ',',
+        ignore_case = true,
+        default_value = "running"
+    )]
+    pub(crate) states: Vec<Awaited>,
+    /// Seconds to wait at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) timeout: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A state that can be awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Awaited {
+    Running,
+    Ready,
+    Stopped,
+    Exited,
+    Fatal,
+    Backoff,
+    Waiting,
+    Starting,
+    Stopping,
+    Unhealthy,
+}
+
+impl From<Awaited> for InstanceState {
+    fn from(awaited: Awaited) -> Self {
+        match awaited {
+            Awaited::Running | Awaited::Ready => Self::Running,
+            Awaited::Stopped => Self::Stopped,
+            Awaited::Exited => Self::Exited,
+            Awaited::Fatal => Self::Fatal,
+            Awaited::Backoff => Self::Backoff,
+            Awaited::Waiting => Self::Waiting,
+            Awaited::Starting => Self::Starting,
+            Awaited::Stopping => Self::Stopping,
+            Awaited::Unhealthy => Self::Unhealthy,
+        }
+    }
 }
 
 /// Whether a verb returns once its effect has happened.

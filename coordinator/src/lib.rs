@@ -12,18 +12,21 @@
 //! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
 //! - `board`, `words`: what is true now, and how it is said. `shared`: what all tasks use.
 //! - `logs`, `events`: the verbs that only read, with `output` for what they print.
+//! - `changes`: what a reload did. `describe`: all that is known of an agent.
 //! - `check`, `init`, `backup`, `shells`: the verbs that need no coordinator.
-//! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`: small readings.
+//! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`, `proc_tree`: small readings.
 
 mod agent_log;
 mod agent_task;
 mod attributes;
 mod backup;
 mod board;
+mod changes;
 mod check;
 mod cli;
 mod clock;
 mod control;
+mod describe;
 mod events;
 mod exit;
 mod init;
@@ -38,6 +41,7 @@ mod output;
 mod own_log;
 mod policy;
 mod proc_stat;
+mod proc_tree;
 mod process;
 mod registration;
 mod run;

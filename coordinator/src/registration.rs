@@ -111,6 +111,7 @@ fn view(agent: &AgentConfig, name: &str, restarts: u64) -> View {
         last_exit: None,
         has_succeeded: false,
         next_attempt_ms: None,
+        heartbeats: 0,
         heartbeat: None,
         is_removed: false,
     }

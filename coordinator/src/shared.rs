@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::agent_task::Command;
 use crate::board::Board;
+use crate::changes::{Changes, Refusal};
 use crate::clock::Awake;
 use crate::process::Spawner;
 
@@ -22,8 +23,8 @@ const READ_BYTES: usize = 64 * 1024;
 pub(crate) struct ReloadRequest {
     /// Only to tell what would happen.
     pub(crate) dry_run: bool,
-    /// What has happened line by line, or all problems of the file.
-    pub(crate) answer: oneshot::Sender<Result<Vec<String>, String>>,
+    /// What has happened, or why nothing has.
+    pub(crate) answer: oneshot::Sender<Result<Changes, Refusal>>,
 }
 
 /// Shared by all tasks.

@@ -4,6 +4,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use coordinator_config::{Settings, json_schema, load, load_dotenv};
@@ -13,7 +14,7 @@ use crate::Exit;
 use crate::cli::{Cli, Command, Targets};
 use crate::control::{self, Action, Change};
 use crate::run::run_coordinator;
-use crate::{backup, check, events, init, logs, shells};
+use crate::{backup, check, describe, events, init, logs, shells};
 
 /// The whole program, from its arguments to its exit code.
 #[must_use]
@@ -43,6 +44,20 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Status { json, ref names }) => at_socket(&cli, |socket| {
             control::show_status(socket, names.clone(), json)
         }),
+        Some(Command::Describe(ref arguments)) => {
+            at_socket(&cli, |socket| describe::describe(socket, arguments))
+        }
+        Some(Command::Wait(ref arguments)) => {
+            let states: Vec<_> = arguments
+                .states
+                .iter()
+                .map(|state| (*state).into())
+                .collect();
+            let limit = Duration::from_secs(arguments.timeout.into());
+            at_socket(&cli, |socket| {
+                control::wait(socket, &arguments.names, &states, limit, arguments.json)
+            })
+        }
         Some(Command::Start(ref targets)) => act_on(&cli, Change::Start, targets),
         Some(Command::Stop(ref targets)) => act_on(&cli, Change::Stop, targets),
         Some(Command::Restart(ref targets)) => act_on(&cli, Change::Restart, targets),
@@ -50,8 +65,8 @@ fn run(cli: Cli) -> Exit {
             ref signal,
             ref names,
         }) => ask_for(&cli, Change::Signal(signal.clone()), names, Some(0)),
-        Some(Command::Reload { dry_run }) => {
-            at_socket(&cli, |socket| control::reload(socket, dry_run))
+        Some(Command::Reload { dry_run, json }) => {
+            at_socket(&cli, |socket| control::reload(socket, dry_run, json))
         }
         Some(Command::Shutdown(ref waiting)) => {
             ask_for(&cli, Change::Shutdown, &[], waiting.wait_ms())

@@ -1,6 +1,7 @@
 //! Acts on what happened to one instance: asks the lifecycle, performs what it says, and passes on what was heard.
 //! How that is recorded stands in `record`.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use agent_protocol::{Ack, CoordinatorMessage, Nack, Records, Stop};
@@ -64,6 +65,7 @@ impl AgentTask {
             }
             // Whoever asked may have gone.
             Command::Acknowledge(answer) => drop(answer.send(())),
+            Command::Describe(answer) => drop(answer.send(Rc::clone(&self.instance))),
             Command::Dependencies { ready, waits_for } => {
                 self.waits_for = waits_for;
                 self.step(Event::Dependencies { ready });

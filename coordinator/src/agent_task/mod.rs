@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Signal(nix::sys::signal::Signal),
     /// An answer once everything before it has been acted on.
     Acknowledge(oneshot::Sender<()>),
+    /// How it is configured now.
+    Describe(oneshot::Sender<Rc<Instance>>),
     /// What it depends on is ready, or not: then what it waits for.
     Dependencies { ready: bool, waits_for: String },
 }

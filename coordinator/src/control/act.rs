@@ -1,7 +1,7 @@
 //! Does what a client wants, and waits for the effect. How an instance starts and stops is its task's business.
 
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use shared_state::InstanceState;
@@ -9,13 +9,11 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use super::choose::choose;
-use super::{Action, AgentStatus, Change, Response};
+use super::waiting::{Happened, answer, wait_until};
+use super::{Action, Change, Response};
 use crate::agent_task::Command;
 use crate::board::View;
 use crate::shared::Shared;
-
-/// Nobody waits longer; a client that vanished keeps its place for this long at most.
-const WAIT_MAX: Duration = Duration::from_secs(3_600);
 
 /// What one instance was before, to tell the effect from what was there already.
 struct Before {
@@ -59,7 +57,7 @@ pub(super) async fn act(action: Action, shared: &Shared) -> Response {
     if action.change == Change::Shutdown {
         shared.shutdown.notify_one();
     }
-    let wait = Duration::from_millis(action.wait_ms.unwrap_or(0)).min(WAIT_MAX);
+    let wait = Duration::from_millis(action.wait_ms.unwrap_or(0));
     let missing = match action.wait_ms {
         // A signal is there or not at once: `before` tells who had a process to get it.
         _ if signal.is_some() => without_process(&before, shared),
@@ -103,25 +101,16 @@ async fn wait_for(
     limit: Duration,
     shared: &Shared,
 ) -> Vec<String> {
-    let deadline = tokio::time::Instant::now() + limit;
-    let mut changes = shared.board.watch();
-    loop {
-        let (mut missing, mut may_come) = (Vec::new(), false);
-        for before in before {
-            let view = &shared.board.views()[before.index];
-            if !has_happened(change, before, view) {
-                missing.push(view.name.clone());
-                may_come |= can_happen(change, view);
-            }
+    let indices: Vec<usize> = before.iter().map(|before| before.index).collect();
+    wait_until(&indices, limit, shared, |index, view| {
+        let before = before.iter().find(|before| before.index == index);
+        match before.is_none_or(|before| has_happened(change, before, view)) {
+            true => Happened::Yes,
+            false if can_happen(change, view) => Happened::NotYet,
+            false => Happened::Never,
         }
-        if !may_come
-            || tokio::time::timeout_at(deadline, changes.changed())
-                .await
-                .is_err()
-        {
-            return missing;
-        }
-    }
+    })
+    .await
 }
 
 fn has_happened(change: &Change, before: &Before, view: &View) -> bool {
@@ -140,17 +129,5 @@ fn can_happen(change: &Change, view: &View) -> bool {
     match change {
         Change::Start | Change::Restart => view.state != InstanceState::Fatal,
         Change::Stop | Change::Signal(_) | Change::Shutdown => true,
-    }
-}
-
-fn answer(chosen: &[usize], missing: Vec<String>, shared: &Shared) -> Response {
-    let (views, now) = (shared.board.views(), Instant::now());
-    let agents = chosen
-        .iter()
-        .map(|index| AgentStatus::of(&views[*index], now))
-        .collect();
-    match missing.is_empty() {
-        true => Response::Done(agents),
-        false => Response::NotDone { agents, missing },
     }
 }

@@ -85,6 +85,7 @@ mod tests {
             last_exit: None,
             has_succeeded: false,
             next_attempt_ms: None,
+            heartbeats: 0,
             heartbeat: None,
             is_removed: false,
         };

@@ -5,10 +5,14 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use shared_state::InstanceState;
 
-use super::ask::{Asker, ask, complain_about};
-use super::{Action, AgentStatus, CLIENT_LIMIT, Change, Request, Response, table};
+use super::ask::{AskError, Asker, ask, complain_about};
+use super::{
+    Action, AgentStatus, CLIENT_LIMIT, Change, CoordinatorStatus, Description, Request, Response,
+    table,
+};
 use crate::Exit;
 use crate::output::print_json;
 
@@ -71,15 +75,85 @@ pub(crate) fn act(socket: &Path, action: Action) -> Exit {
     }
 }
 
+/// Waits until each of these is in one of the states, and prints how they are then.
+pub(crate) fn wait(
+    socket: &Path,
+    names: &[String],
+    states: &[InstanceState],
+    limit: Duration,
+    as_json: bool,
+) -> Exit {
+    let deadline = Instant::now() + limit;
+    let (agents, missing) = loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let question = Request::Wait {
+            names: names.to_vec(),
+            states: states.to_vec(),
+            wait_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        };
+        match ask(socket, &question, left + CLIENT_LIMIT) {
+            Ok(Response::Done(agents)) => break (agents, Vec::new()),
+            Ok(Response::NotDone { agents, missing }) => break (agents, missing),
+            // Another binary may have taken its place, or it has ended: the next question tells.
+            Err(AskError::Closed(_)) if Instant::now() < deadline => rest(),
+            other => return complain_about(other, Asker::Changes),
+        }
+    };
+    let exit = match missing.is_empty() {
+        true => Exit::Success,
+        false => Exit::Internal,
+    };
+    if as_json {
+        return print_json(
+            &WaitJson {
+                met: missing.is_empty(),
+                missing: &missing,
+                agents: &agents,
+            },
+            exit,
+        );
+    }
+    let _ = io::stdout().write_all(table::draw(&agents).as_bytes());
+    match missing.is_empty() {
+        true => exit,
+        false => tell_failure(&format!("not in time: {}", missing.join(", "))),
+    }
+}
+
+/// What `wait --json` prints.
+#[derive(Serialize)]
+struct WaitJson<'a> {
+    met: bool,
+    /// Those that are in none of the states.
+    missing: &'a [String],
+    agents: &'a [AgentStatus],
+}
+
+/// Everything that the coordinator knows of these agents; else what `complain_about` has told.
+pub(crate) fn ask_for_descriptions(
+    socket: &Path,
+    names: Vec<String>,
+) -> Result<(CoordinatorStatus, Vec<Description>), Exit> {
+    match ask(socket, &Request::Describe { names }, CLIENT_LIMIT) {
+        Ok(Response::Described {
+            coordinator,
+            agents,
+        }) => Ok((coordinator, agents)),
+        other => Err(complain_about(other, Asker::Reads)),
+    }
+}
+
 /// Lets agents.toml be read anew and prints what that did.
-pub(crate) fn reload(socket: &Path, dry_run: bool) -> Exit {
+pub(crate) fn reload(socket: &Path, dry_run: bool, as_json: bool) -> Exit {
     match ask(socket, &Request::Reload { dry_run }, RELOAD_LIMIT) {
-        Ok(Response::Reloaded(lines)) => {
-            let _ = writeln!(io::stdout(), "{}", lines.join("\n"));
+        Ok(Response::Reloaded(changes)) if as_json => print_json(&changes, Exit::Success),
+        Ok(Response::Reloaded(changes)) => {
+            let _ = writeln!(io::stdout(), "{}", changes.lines().join("\n"));
             Exit::Success
         }
-        Ok(Response::Invalid(problems)) => {
-            let _ = writeln!(io::stderr(), "{problems}; nothing has changed");
+        Ok(Response::Invalid(refusal)) if as_json => print_json(&refusal, Exit::Configuration),
+        Ok(Response::Invalid(refusal)) => {
+            let _ = writeln!(io::stderr(), "{}; nothing has changed", refusal.text);
             Exit::Configuration
         }
         other => complain_about(other, Asker::Changes),
@@ -95,8 +169,12 @@ fn is_gone_by(socket: &Path, deadline: Instant) -> bool {
         if Instant::now() >= deadline {
             return false;
         }
-        let _ = nix::poll::poll(&mut [], GONE_LOOK_MS); // a rest, nothing to wait for
+        rest();
     }
+}
+
+fn rest() {
+    let _ = nix::poll::poll(&mut [], GONE_LOOK_MS); // nothing to wait for
 }
 
 /// One that finished as wanted, or is not wanted, is no fault; but it does not run either.

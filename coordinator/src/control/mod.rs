@@ -4,8 +4,10 @@ mod act;
 mod ask;
 mod choose;
 mod client;
+mod describe;
 mod server;
 mod table;
+mod waiting;
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +15,13 @@ use serde::{Deserialize, Serialize};
 use shared_state::{InstanceState, TimeMs};
 
 use crate::board::View;
+use crate::changes::{Changes, Refusal};
 
 pub(crate) use choose::{Meant, choose_by};
-pub(crate) use client::{act, reload, show_status};
+pub(crate) use client::{act, ask_for_descriptions, reload, show_status, wait};
+pub(crate) use describe::{CoordinatorStatus, Description, Neighbour};
 pub(crate) use server::{ListenError, Listener, listen};
+pub(crate) use table::age;
 
 /// A question longer than this is none.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -29,6 +34,17 @@ const CLIENT_LIMIT: Duration = Duration::from_secs(5);
 enum Request {
     /// What is true of these agents or instances; of all if there are none.
     Status { names: Vec<String> },
+    /// Everything about these agents or instances.
+    Describe { names: Vec<String> },
+    /// Which coordinator it is.
+    Coordinator,
+    /// Wait until they are in one of these states.
+    Wait {
+        names: Vec<String>,
+        states: Vec<InstanceState>,
+        /// At most.
+        wait_ms: u64,
+    },
     /// Change something.
     Act(Action),
     /// Read agents.toml anew.
@@ -43,7 +59,11 @@ impl Request {
     fn waits(&self) -> bool {
         match self {
             Self::Act(action) => action.wait_ms.is_some_and(|wait_ms| wait_ms > 0),
-            Self::Status { .. } | Self::Reload { .. } => false,
+            Self::Wait { wait_ms, .. } => *wait_ms > 0,
+            Self::Status { .. }
+            | Self::Describe { .. }
+            | Self::Coordinator
+            | Self::Reload { .. } => false,
         }
     }
 }
@@ -80,6 +100,11 @@ pub(crate) enum Change {
 #[serde(rename_all = "snake_case")]
 enum Response {
     Agents(Vec<AgentStatus>),
+    Described {
+        coordinator: CoordinatorStatus,
+        agents: Vec<Description>,
+    },
+    Coordinator(CoordinatorStatus),
     /// The effect has happened, or nobody wanted to wait for it: how they are now.
     Done(Vec<AgentStatus>),
     /// The effect has not happened: how they are now, and for whom it has not.
@@ -87,10 +112,10 @@ enum Response {
         agents: Vec<AgentStatus>,
         missing: Vec<String>,
     },
-    /// What was done, or would be, a line for each.
-    Reloaded(Vec<String>),
+    /// What was done, or would be.
+    Reloaded(Changes),
     /// agents.toml has problems; nothing has changed.
-    Invalid(String),
+    Invalid(Refusal),
     /// There is no agent and no instance of this name.
     NoSuchAgent(String),
     /// The question was not understood.
@@ -101,24 +126,26 @@ enum Response {
 
 /// One instance, as `coordinator status --json` prints it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct AgentStatus {
+pub(crate) struct AgentStatus {
     /// The instance's name.
-    name: String,
-    agent: String,
-    protocol: String,
-    state: InstanceState,
-    goal: String,
-    reason: String,
-    pid: Option<i32>,
-    invocation_id: Option<i64>,
-    uptime_ms: Option<u64>,
-    restarts: u64,
-    last_exit: Option<String>,
-    next_attempt_ms: Option<TimeMs>,
-    heartbeat_age_ms: Option<u64>,
+    pub(crate) name: String,
+    pub(crate) agent: String,
+    pub(crate) protocol: String,
+    pub(crate) state: InstanceState,
+    pub(crate) goal: String,
+    pub(crate) reason: String,
+    pub(crate) pid: Option<i32>,
+    pub(crate) invocation_id: Option<i64>,
+    pub(crate) uptime_ms: Option<u64>,
+    pub(crate) restarts: u64,
+    pub(crate) last_exit: Option<String>,
+    pub(crate) next_attempt_ms: Option<TimeMs>,
+    /// Since the coordinator was started.
+    pub(crate) heartbeats: u64,
+    pub(crate) heartbeat_age_ms: Option<u64>,
     /// What the agent says of itself: ok, degraded or error.
-    status: Option<String>,
-    message: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 impl AgentStatus {
@@ -145,6 +172,7 @@ impl AgentStatus {
             restarts: view.restarts,
             last_exit: view.last_exit.clone(),
             next_attempt_ms: view.next_attempt_ms,
+            heartbeats: view.heartbeats,
             heartbeat_age_ms: beat.map(|beat| since_ms(beat.at)),
             status: beat.map(|beat| status(beat.status).into()),
             message: beat.map(|beat| beat.message.clone()),

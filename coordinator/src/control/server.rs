@@ -16,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::act::act;
 use super::choose::choose;
+use super::describe::{CoordinatorStatus, describe};
+use super::waiting::wait_for_states;
 use super::{AgentStatus, CLIENT_LIMIT, REQUEST_BYTES_MAX, Request, Response};
 use crate::shared::{ReloadRequest, Shared};
 
@@ -231,6 +233,13 @@ async fn respond(request: Request, shared: &Shared) -> Response {
     match request {
         Request::Act(action) => act(action, shared).await,
         Request::Reload { dry_run } => reload(dry_run, shared).await,
+        Request::Describe { names } => describe(&names, shared).await,
+        Request::Coordinator => Response::Coordinator(CoordinatorStatus::of(shared)),
+        Request::Wait {
+            names,
+            states,
+            wait_ms,
+        } => wait_for_states(&names, &states, Duration::from_millis(wait_ms), shared).await,
         Request::Status { names } => {
             let (views, now) = (shared.board.views(), Instant::now());
             match choose(&views, &names) {
@@ -248,8 +257,8 @@ async fn reload(dry_run: bool, shared: &Shared) -> Response {
     let (answer, answered) = oneshot::channel();
     let sent = shared.reloads.send(ReloadRequest { dry_run, answer }).await;
     match (sent, answered.await) {
-        (Ok(()), Ok(Ok(lines))) => Response::Reloaded(lines),
-        (Ok(()), Ok(Err(problems))) => Response::Invalid(problems),
+        (Ok(()), Ok(Ok(changes))) => Response::Reloaded(changes),
+        (Ok(()), Ok(Err(refusal))) => Response::Invalid(refusal),
         _ => Response::Misunderstood("it is ending".into()),
     }
 }

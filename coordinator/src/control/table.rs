@@ -76,7 +76,8 @@ fn row(agent: &AgentStatus) -> [String; 7] {
     ]
 }
 
-fn age(ms: u64) -> String {
+/// How long, in at most two units.
+pub(crate) fn age(ms: u64) -> String {
     let s = ms / 1_000;
     match s {
         0..60 => format!("{s}s"),

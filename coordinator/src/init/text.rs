@@ -44,9 +44,15 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("directory", r#""importer""#),
     ("env", r#"{ LEVEL = "info" }"#),
     ("env_file", r#""importer.env""#),
+    ("group", r#""agents""#),
     ("log_dir", r#""/var/log/agents""#),
+    ("nice", "10"),
+    ("oom_score_adj", "500"),
     ("pass_env", r#"["LANGCHAIN_*", "HF_HOME"]"#),
+    ("rlimits", r#"{ nofile = 4096 }"#),
     ("socket", r#""/run/agents/coordinator.sock""#),
+    ("umask", r#""027""#),
+    ("user", r#""agents""#),
 ];
 
 /// `.env.example`, which a test compares with what the programs read; its first line tells how to get this file.
@@ -173,7 +179,8 @@ mod tests {
             })
             .sum();
         // All but `coordinator.retention`, which is a table.
-        assert_eq!(shown, keys - 1, "{text}");
+        let hint = "a key without a default needs a line in EXAMPLES";
+        assert_eq!(shown, keys - 1, "{hint}");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! How the files are written is the matter of `agent_log`.
 //!
 //! `files` opens them, `backwards` finds where the wanted lines begin, `tail` reads on from there, `merge` puts several
-//! logs together, `filter` says which lines are wanted, `whose` which logs a name means.
+//! logs together, `filter` says which lines are wanted, `whose` which logs a name means, `print` how a line looks.
 
 mod backwards;
 mod files;
 mod filter;
 mod merge;
+mod print;
 mod tail;
 mod whose;
 
@@ -22,10 +23,10 @@ use regex::bytes::Regex;
 use shared_state::TimeMs;
 
 use crate::cli::Paths;
-use crate::output::Output;
 use crate::verbs::{chain, complain};
 use crate::{Exit, clock};
 use filter::Filter;
+use print::Printer;
 use tail::Tail;
 use whose::{Whose, find_logs};
 
@@ -50,6 +51,9 @@ pub(crate) struct LogsArgs {
     /// Only lines in which this regular expression matches; a plain word is one
     #[arg(long, value_name = "REGEX")]
     grep: Option<Regex>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why it ends early. Reads after "failed to".
@@ -102,37 +106,31 @@ fn print_logs(logs: &[Whose], arguments: &LogsArgs) -> Result<(), LogsError> {
             source,
         })?);
     }
-    let prefixes = prefixes(logs);
-    let mut output = Output::new();
-    let mut print = |index: usize, line: &[u8]| {
-        let printed = output.print_foreign(&prefixes[index], line);
-        printed.map_err(LogsError::Print)
-    };
+    let mut printer = Printer::new(logs, arguments.json);
     match lines {
         None => merge::take_lines(&mut tails, &filter, arguments.follow, |index, line| {
-            print(index, &line)
+            printer.print(index, &line).map_err(LogsError::Print)
         })?,
         Some(lines) => {
             for (index, line) in newest(&mut tails, &filter, arguments.follow, lines)? {
-                print(index, &line)?;
+                printer.print(index, &line).map_err(LogsError::Print)?;
             }
         }
     }
     if !arguments.follow {
-        output.flush().map_err(LogsError::Print)?;
+        printer.output.flush().map_err(LogsError::Print)?;
         if !tails.iter().any(Tail::has_file) {
             complain("there is no log file yet", Exit::Success);
         }
         return Ok(());
     }
     loop {
-        output.rest().map_err(LogsError::Print)?;
+        printer.output.rest().map_err(LogsError::Print)?;
         for tail in &mut tails {
             tail.look()?;
         }
         merge::take_lines(&mut tails, &filter, true, |index, line| {
-            let printed = output.print_foreign(&prefixes[index], &line);
-            printed.map_err(LogsError::Print)
+            printer.print(index, &line).map_err(LogsError::Print)
         })?;
     }
 }
@@ -153,18 +151,6 @@ fn newest(
         Ok::<(), LogsError>(())
     })?;
     Ok(newest)
-}
-
-/// What stands before each line: the instance, where there is more than one.
-fn prefixes(logs: &[Whose]) -> Vec<String> {
-    if let [_] = logs {
-        return vec![String::new()];
-    }
-    let widths = logs.iter().map(|log| log.instance.chars().count());
-    let width = widths.max().unwrap_or(0);
-    logs.iter()
-        .map(|log| format!("{:width$} ", log.instance))
-        .collect()
 }
 
 fn time_before_now(ago: Duration) -> String {

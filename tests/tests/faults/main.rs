@@ -18,6 +18,7 @@ mod held_pipe;
 mod identity_comes_from_the_pipe;
 mod ignoring_term;
 mod jitter;
+mod json_and_nothing_else;
 mod jumping_clock;
 mod killed_coordinator;
 mod last_bytes;

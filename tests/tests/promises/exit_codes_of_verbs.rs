@@ -38,6 +38,13 @@ const WITH_A_COORDINATOR: &[(&str, &str, i32)] = &[
     ("signal SIGUSR1 nobody", "no such agent", 5),
     ("start", "nobody is named", 2),
     ("reload --dry-run", "a good file", 0),
+    ("describe worker", "done", 0),
+    ("describe idle", "it need not run", 0),
+    ("describe nobody", "no such agent", 4),
+    ("wait worker", "it is so already", 0),
+    ("wait idle --timeout 0", "not in time", 1),
+    ("wait worker --for asleep", "no such state", 2),
+    ("wait nobody", "no such agent", 5),
     ("logs worker", "done", 0),
     ("logs nobody", "no such agent", 4),
     ("logs worker --grep (", "no regular expression", 2),
@@ -51,6 +58,8 @@ const WITH_A_COORDINATOR: &[(&str, &str, i32)] = &[
 
 const WITHOUT_A_COORDINATOR: &[(&str, &str, i32)] = &[
     ("status", "no coordinator", 4),
+    ("describe worker", "no coordinator", 4),
+    ("wait worker", "no coordinator", 7),
     ("start worker", "no coordinator", 7),
     ("stop worker", "no coordinator", 7),
     ("restart worker", "no coordinator", 7),

@@ -6,6 +6,7 @@ mod control_verbs;
 mod default_agents;
 mod dependencies;
 mod dependency_conditions;
+mod describe_and_wait;
 mod env_example;
 mod events_verb;
 mod exit_codes;

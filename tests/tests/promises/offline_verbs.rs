@@ -85,7 +85,7 @@ fn completions_are_scripts_that_their_shells_accept() {
     let scene = Scene::new(&AgentsFile::new());
     for shell in ["bash", "zsh", "fish"] {
         let script = scene.run_to(0, &["completions", shell]).stdout;
-        assert!(text(&script).contains("backup") && script.len() > 5_000);
+        assert!(text(&script).contains("describe") && script.len() > 5_000);
         let path = scene.path(shell);
         std::fs::write(&path, script).unwrap();
         let judged = Command::new(shell).arg("-n").arg(&path).output().unwrap();
@@ -119,7 +119,7 @@ fn there_is_a_manual_page_for_each_verb_without_a_warning() {
         .map(|entry| entry.unwrap().path())
         .collect();
     let help = text(&scene.run_to(0, &["--help"]).stdout);
-    for verb in ["status", "logs", "init", "backup"] {
+    for verb in ["status", "logs", "describe", "wait", "init", "backup"] {
         assert!(help.contains(verb), "{help}");
         assert!(scene.path(&format!("pages/coordinator-{verb}.1")).exists());
     }

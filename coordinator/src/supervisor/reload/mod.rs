@@ -14,6 +14,7 @@ use super::Supervisor;
 use super::ticking::record_event;
 use crate::agent_task::{Command, Reconfiguration};
 use crate::board::View;
+use crate::changes::{Changes, Refusal};
 use crate::instance::Instance;
 use crate::registration::{log_target, register};
 
@@ -21,26 +22,29 @@ use crate::registration::{log_target, register};
 const REGISTER_LIMIT: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    /// What has been done (or would be, with `dry_run`), a line for each; or all problems of the file.
-    pub(super) async fn reload(&mut self, dry_run: bool) -> Result<Vec<String>, String> {
+    /// What has been done (or would be, with `dry_run`); or all problems of the file.
+    pub(super) async fn reload(&mut self, dry_run: bool) -> Result<Changes, Refusal> {
         let config = load(&self.config_path).map_err(|errors| {
             error!("agents.toml was not taken, everything stays as it is:\n{errors}");
-            errors.to_string()
+            Refusal::from(errors)
         })?;
         let plan = plan(&self.living(), &config, &self.config);
-        let lines = plan.lines();
+        let changes = plan.changes();
         if dry_run {
-            return Ok(lines);
+            return Ok(changes);
         }
         let registered = register(&config, &self.shared.settings, &self.shared.writer);
         let registered = tokio::time::timeout(REGISTER_LIMIT, registered)
             .await
-            .map_err(|_| "the database does not take the agents in time; try again later")?
+            .map_err(|_| {
+                "the database does not take the agents in time; try again later".to_owned()
+            })?
             .map_err(|error| format!("failed to {error:#}"))?;
         self.apply(&plan, registered).await;
-        info!("agents.toml was read anew: {}", lines.join("; "));
-        record_event(&self.shared, 1, "reloaded", lines.join("; "));
-        Ok(lines)
+        let lines = changes.lines().join("; ");
+        info!("agents.toml was read anew: {lines}");
+        record_event(&self.shared, 1, "reloaded", lines);
+        Ok(changes)
     }
 
     fn living(&self) -> Vec<Rc<Instance>> {

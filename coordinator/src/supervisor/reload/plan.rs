@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use coordinator_config::{AgentConfig, Config, CoordinatorConfig};
 
+use crate::changes::{Changes, KeysOf};
 use crate::instance::Instance;
 
 /// What has to be done.
@@ -80,25 +81,20 @@ impl Plan {
         self.restarted.contains_key(&index)
     }
 
-    /// For people, a line for each change.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        lines.extend(self.added.iter().map(|name| format!("added {name}")));
-        lines.extend(self.removed.values().map(|name| format!("removed {name}")));
-        let keyed = |what: &str, (name, keys): &(String, Vec<&str>)| {
-            format!("{what} {name}: {}", keys.join(", "))
+    /// For whoever asked.
+    pub(super) fn changes(&self) -> Changes {
+        let keys_of = |(name, keys): &(String, Vec<&str>)| KeysOf {
+            name: name.clone(),
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
         };
-        lines.extend(
-            self.restarted
-                .values()
-                .map(|change| keyed("restarted", change)),
-        );
-        lines.extend(self.applied.iter().map(|change| keyed("changed", change)));
-        if self.coordinator_changed {
-            lines.push("[coordinator] has changed: that takes effect when the coordinator is started again".into());
+        Changes {
+            added: self.added.clone(),
+            removed: self.removed.values().cloned().collect(),
+            restarted: self.restarted.values().map(keys_of).collect(),
+            changed: self.applied.iter().map(keys_of).collect(),
+            unchanged: self.unchanged,
+            coordinator_changed: self.coordinator_changed,
         }
-        lines.push(format!("unchanged: {}", self.unchanged));
-        lines
     }
 }
 
