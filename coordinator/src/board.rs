@@ -4,8 +4,12 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+use serde_with::serde_as;
 use shared_state::{InstanceState, TimeMs};
 use tokio::sync::watch;
+
+use crate::handover::Monotonic;
 
 /// All instances in the order of start. Everything happens on one thread.
 #[derive(Debug, Default)]
@@ -49,8 +53,10 @@ impl View {
 }
 
 /// The newest heartbeat of the living invocation, or of the last one.
-#[derive(Clone, Debug, PartialEq)]
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Heartbeat {
+    #[serde_as(as = "Monotonic")]
     pub(crate) at: Instant,
     /// 0 ok, 1 degraded, 2 error.
     pub(crate) status: u8,

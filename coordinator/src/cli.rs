@@ -9,6 +9,7 @@ use shared_state::InstanceState;
 
 use crate::describe::DescribeArgs;
 use crate::events::EventsArgs;
+use crate::handover::CHECK_VERB;
 use crate::logs::LogsArgs;
 use crate::shells::Completed;
 
@@ -167,6 +168,15 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Replace the running coordinator by a new program; every agent, its pipes and its history stay
+    Upgrade {
+        /// The new program [default: the file that the running one was started from]
+        #[arg(value_name = "FILE")]
+        binary: Option<PathBuf>,
+    },
+    /// Say whether this program could take over the state on stdin
+    #[command(name = CHECK_VERB, hide = true)]
+    CheckHandover,
     /// Stop all agents, then the coordinator
     Shutdown(Waiting),
     /// Print what agents have printed, from their log files; needs no running coordinator

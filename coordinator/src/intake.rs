@@ -2,8 +2,10 @@
 //! It reads no pipe, writes no file and judges nobody.
 
 use agent_protocol::{
-    AgentMessage, AlertState, Decoded, Line, LineSplitter, Nack, Records, Severity, Status, decode,
+    AgentMessage, AlertState, Decoded, Line, LineSplitter, Nack, Records, Severity, Status,
+    Unfinished, decode,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_state::{
     AlertRow, EventRow, Fact, HeartbeatBatch, HeartbeatRow, MetricsRow, PutRow, TimeMs,
@@ -18,7 +20,7 @@ const MESSAGE_BYTES_MAX: usize = 4 * 1024;
 const KEY_BYTES_MAX: usize = 512;
 
 /// Counts of one invocation, stored when it ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
     pub(crate) heartbeats: u64,
     pub(crate) log_lines: u64,
@@ -109,6 +111,23 @@ impl Intake {
                 counters: Counters::default(),
             },
         }
+    }
+
+    /// Goes on where another intake of the same invocation stopped.
+    pub(crate) fn go_on(self, stdout: Unfinished, stderr: Unfinished, counters: Counters) -> Self {
+        Self {
+            stdout: self.stdout.go_on(stdout),
+            stderr: self.stderr.go_on(stderr),
+            reading: Reading {
+                counters,
+                ..self.reading
+            },
+        }
+    }
+
+    /// The beginnings of the lines under way, of stdout and stderr.
+    pub(crate) fn unfinished(&self) -> (Unfinished, Unfinished) {
+        (self.stdout.unfinished(), self.stderr.unfinished())
     }
 
     /// Counts so far.

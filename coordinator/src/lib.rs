@@ -14,6 +14,7 @@
 //! - `logs`, `events`: the verbs that only read, with `output` for what they print.
 //! - `changes`: what a reload did. `describe`: all that is known of an agent.
 //! - `check`, `init`, `backup`, `shells`: the verbs that need no coordinator.
+//! - `handover`: what goes to the program that replaces this one in place.
 //! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`, `proc_tree`: small readings.
 
 mod agent_log;
@@ -29,6 +30,7 @@ mod control;
 mod describe;
 mod events;
 mod exit;
+mod handover;
 mod init;
 mod instance;
 mod intake;

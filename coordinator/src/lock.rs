@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ const DEAD_HOLDER_LOOK: u8 = 10;
 /// Held as long as it lives; the kernel releases it when the process dies, however it dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: Flock<File>,
+    file: Flock<File>,
 }
 
 /// Why the lock was not taken. Reads after "failed to".
@@ -70,7 +71,26 @@ impl Lock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
         noted.map_err(in_file)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Lock {
+    /// The lock that this process holds already by a descriptor of the program before.
+    pub(crate) fn go_on(descriptor: OwnedFd) -> Result<Self, LockError> {
+        let file = File::from(descriptor);
+        // Held by the open file itself, so this succeeds at once.
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+            LockError::File {
+                path: PathBuf::from("that was handed over"),
+                source: errno.into(),
+            }
+        })?;
+        Ok(Self { file })
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
     }
 }
 

@@ -2,6 +2,7 @@
 //! are counted, and nothing else.
 
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 
 use agent_protocol::{CoordinatorMessage, encode};
 use tokio::net::unix::pipe;
@@ -25,6 +26,25 @@ impl Outbox {
             waiting: Vec::new(),
             dropped: 0,
         }
+    }
+
+    /// Goes on where another outbox of the same invocation stopped.
+    pub(crate) fn go_on(pipe: Option<pipe::Sender>, unsent: Vec<u8>, dropped: u64) -> Self {
+        Self {
+            pipe,
+            waiting: unsent,
+            dropped,
+        }
+    }
+
+    /// The pipe, where there is one.
+    pub(crate) fn descriptor(&self) -> Option<RawFd> {
+        self.pipe.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// What the pipe has not taken yet.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.waiting
     }
 
     /// Sends a message as soon as there is room.

@@ -23,17 +23,22 @@ use crate::board::Board;
 use crate::cli::Cli;
 use crate::clock::{Awake, wall_ms};
 use crate::control::{self, ListenError, Listener};
+use crate::handover::{self, Asker, Handed, Takeover, hold_signals};
 use crate::lock::{Lock, LockError};
 use crate::process::{Children, Spawner};
 use crate::shared::Shared;
-use crate::supervisor::{Ending, Supervisor};
+use crate::supervisor::{Ending, Estate, Requests, Supervisor};
 use crate::verbs::{chain, complain};
 use crate::{Exit, logging, proc_stat, registration, survivors};
 
+/// How long a program that has taken over tries to open the database.
+const TAKEOVER_LIMIT: Duration = Duration::from_secs(300);
+/// Between two tries, in milliseconds.
+const TAKEOVER_REST_MS: u8 = 100;
 /// How long the last rows may take to get to the disk.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
-/// Clients that wait for a reload; further ones wait for room.
-const RELOADS_MAX: usize = 4;
+/// Clients that wait for a reload or an upgrade; further ones wait for room.
+const REQUESTS_MAX: usize = 4;
 /// How long the last lines of agents' logs may take.
 const LOG_CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -95,21 +100,55 @@ impl From<OpenError> for Failure {
     }
 }
 
-pub(crate) fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failure> {
+/// Runs until everything has to end; where there is a takeover, in place of the program that has prepared it.
+pub(crate) fn run_coordinator(
+    cli: &Cli,
+    config: &Config,
+    takeover: Option<Takeover>,
+) -> Result<Exit, Failure> {
+    // No thread but this one ever gets a signal, and this one not before it listens: then none is lost in an upgrade.
+    hold_signals();
+    // The file may be another one by the time of an upgrade.
+    let program = std::env::current_exe().context("find this program's own file")?;
     let terminating = note_termination().context("listen for signals")?;
     let settings = Settings::resolve(cli.paths.overrides(), Some(&config.coordinator))
         .context("find the working directory")?;
     make_folders(&settings)?;
-    let lock = Lock::take(&settings.database)?;
-    let listener = Rc::new(control::listen(&settings.socket)?);
+    let (inherited, handed) = takeover.map(Takeover::split).unzip();
+    let (lock, listener, asker) = match inherited {
+        Some(inherited) => (
+            Lock::go_on(inherited.lock)?,
+            Listener::go_on(inherited.socket, &settings.socket),
+            inherited.asker,
+        ),
+        None => (
+            Lock::take(&settings.database)?,
+            control::listen(&settings.socket)?,
+            None,
+        ),
+    };
     let format = cli
         .log_format
         .map_or(config.coordinator.log_format, Into::into);
     let logs = logging::start(&config.coordinator, format, &settings.log_dir)
         .with_context(|| format!("write logs into {} (--log-dir)", settings.log_dir.display()))?;
-    let opened = open_writer(&settings.database, identity(), writer_options(config))?;
+    let opened = open_database(config, &settings, handed.as_ref())?;
     info!(database = %settings.database.display(), incarnation = opened.incarnation_id, "database initialised");
-    report_lost(&opened, &settings);
+    match &handed {
+        Some(handed) => report_upgrade(&opened, &handed.from_version),
+        None => report_lost(&opened, &settings),
+    }
+    let file_limit = match &handed {
+        Some(handed) => handed.file_limit,
+        None => raise_file_limit(),
+    };
+    let estate = Rc::new(Estate {
+        logs,
+        listener,
+        lock,
+        program,
+        file_limit,
+    });
     // The main thread never ends before the process does: agents that it starts live as long as it.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -119,7 +158,14 @@ pub(crate) fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failur
     let Opened { writer, thread, .. } = opened;
     let ending = local.block_on(
         &runtime,
-        supervise(config, settings, writer.clone(), &listener, terminating),
+        supervise(
+            config,
+            settings,
+            writer.clone(),
+            &estate,
+            terminating,
+            handed.map(|handed| (handed, asker)),
+        ),
     );
     drop(local);
     drop(runtime);
@@ -137,10 +183,6 @@ pub(crate) fn run_coordinator(cli: &Cli, config: &Config) -> Result<Exit, Failur
     }
     ending?;
     info!("stopped: {reason}");
-    drop(logs);
-    // The file of the socket goes before the lock does: the next coordinator makes its own.
-    drop(listener);
-    drop(lock);
     Ok(exit)
 }
 
@@ -203,6 +245,39 @@ fn writer_options(config: &Config) -> WriterOptions {
     }
 }
 
+/// A program that takes over must not give up for a database that somebody else has locked for a while: all agents would
+/// end with it.
+fn open_database(
+    config: &Config,
+    settings: &Settings,
+    handed: Option<&Handed>,
+) -> Result<Opened, OpenError> {
+    let carried_on = handed.map(Handed::invocations);
+    let deadline = Instant::now() + TAKEOVER_LIMIT;
+    loop {
+        let options = WriterOptions {
+            carried_on: carried_on.clone(),
+            ..writer_options(config)
+        };
+        match open_writer(&settings.database, identity(), options) {
+            Err(OpenError::Sqlite { path, source })
+                if handed.is_some() && Instant::now() < deadline =>
+            {
+                warn!("failed to open the database {path}, trying again: {source}");
+                let _ = nix::poll::poll(&mut [], TAKEOVER_REST_MS); // a rest, nothing to wait for
+            }
+            other => return other,
+        }
+    }
+}
+
+fn report_upgrade(opened: &Opened, from: &str) {
+    let to = env!("CARGO_PKG_VERSION");
+    info!("upgraded from version {from} to {to}; every agent runs on");
+    let message = format!("from version {from} to {to}, pid {}", Pid::this());
+    record(opened, 1, "coordinator_upgraded", message, (None, None));
+}
+
 /// What the last coordinator left: its invocations are closed as lost already, their processes are ended now.
 fn report_lost(opened: &Opened, settings: &Settings) {
     for lost in &opened.lost {
@@ -247,23 +322,30 @@ async fn supervise(
     config: &Config,
     settings: Settings,
     writer: shared_state::Writer,
-    listener: &Rc<Listener>,
+    estate: &Rc<Estate>,
     terminating: Arc<AtomicBool>,
+    handed: Option<(Handed, Option<Asker>)>,
 ) -> anyhow::Result<Ending> {
     nix::sys::prctl::set_child_subreaper(true).context("become the parent of what agents leave")?;
-    let file_limit = raise_file_limit();
     let children = Rc::new(Children::default());
-    let spawner = Spawner::new(Rc::clone(&children), file_limit).context("open /dev/null")?;
+    let spawner =
+        Spawner::new(Rc::clone(&children), estate.file_limit).context("open /dev/null")?;
     let (log_writer, log_thread) =
         agent_log::start().context("start the thread of agents' logs")?;
     let instances = registration::register(config, &settings, &writer).await?;
-    let (reloads, asked_reloads) = tokio::sync::mpsc::channel(RELOADS_MAX);
+    let (reloads, asked_reloads) = tokio::sync::mpsc::channel(REQUESTS_MAX);
+    let (upgrades, asked_upgrades) = tokio::sync::mpsc::channel(REQUESTS_MAX);
+    let requests = Requests {
+        reloads: asked_reloads,
+        upgrades: asked_upgrades,
+    };
     let shared = Rc::new(Shared {
         settings,
-        environment: std::env::vars_os().collect(),
+        environment: handover::own_environment(),
         writer,
         board: Board::default(),
         reloads,
+        upgrades,
         commands: std::cell::RefCell::default(),
         shutdown: tokio::sync::Notify::new(),
         awake: Awake::new(Instant::now()),
@@ -276,13 +358,25 @@ async fn supervise(
         children,
         config,
         log_writer,
-        asked_reloads,
+        Rc::clone(estate),
+        requests,
     )
     .context("listen for signals")?;
+    let (mut saved, asker) = match handed {
+        Some((handed, asker)) => (handed.instances, asker),
+        None => Default::default(),
+    };
     for (instance, view) in instances {
-        supervisor.add(instance, view);
+        match saved.remove(&instance.instance_id) {
+            Some(saved) => supervisor.go_on(instance, view, saved)?,
+            None => supervisor.add(instance, view),
+        }
     }
-    let ending = keep_up(listener, &shared, &mut supervisor).await;
+    if let Some(asker) = asker {
+        asker.tell();
+    }
+    handover::release_signals();
+    let ending = keep_up(&shared, &mut supervisor, estate).await;
     supervisor.end_all(&ending).await;
     drop(supervisor);
     log_thread.close(LOG_CLOSE_LIMIT);
@@ -290,13 +384,9 @@ async fn supervise(
 }
 
 /// Answers clients beside everything else, also while agents are being stopped.
-async fn keep_up(
-    listener: &Rc<Listener>,
-    shared: &Rc<Shared>,
-    supervisor: &mut Supervisor,
-) -> Ending {
-    let (server, shared) = (Rc::clone(listener), Rc::clone(shared));
-    tokio::task::spawn_local(async move { server.serve(shared).await });
+async fn keep_up(shared: &Rc<Shared>, supervisor: &mut Supervisor, estate: &Rc<Estate>) -> Ending {
+    let (estate, shared) = (Rc::clone(estate), Rc::clone(shared));
+    tokio::task::spawn_local(async move { estate.listener.serve(shared).await });
     supervisor.keep_up().await
 }
 

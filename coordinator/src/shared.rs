@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,6 +29,17 @@ pub(crate) struct ReloadRequest {
     pub(crate) answer: oneshot::Sender<Result<Changes, Refusal>>,
 }
 
+/// Somebody wants another program to take over in place.
+#[derive(Debug, Default)]
+pub(crate) struct UpgradeRequest {
+    /// Its file; absent: the one that this program was started from.
+    pub(crate) binary: Option<PathBuf>,
+    /// The connection on which the next program answers.
+    pub(crate) asker: Option<OwnedFd>,
+    /// Gets why it was not done.
+    pub(crate) refused: Option<oneshot::Sender<String>>,
+}
+
 /// Shared by all tasks.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -42,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) commands: RefCell<Vec<mpsc::Sender<Command>>>,
     /// The way to the supervisor for whoever wants agents.toml to be read anew.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
+    /// The way to the supervisor for whoever wants another program to take over.
+    pub(crate) upgrades: mpsc::Sender<UpgradeRequest>,
     /// Somebody asked for the end by the control socket.
     pub(crate) shutdown: Notify,
     /// Since when this process is awake.

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use coordinator_config::{Settings, json_schema, load, load_dotenv};
+use coordinator_config::{Settings, json_schema, load, load_dotenv, parse};
 use shared_state::schema_sql;
 
 use crate::Exit;
 use crate::cli::{Cli, Command, Targets};
 use crate::control::{self, Action, Change};
+use crate::handover::{check_document, is_taking_over, take_over};
 use crate::run::run_coordinator;
 use crate::{backup, check, describe, events, init, logs, shells};
 
@@ -20,8 +21,10 @@ use crate::{backup, check, describe, events, init, logs, shells};
 #[must_use]
 pub fn start() -> ExitCode {
     // First of all, while there is one thread. Whoever starts it may have blocked signals; without SIGCHLD no end of an
-    // agent would ever be seen.
-    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
+    // agent would ever be seen. The program before this one, though, has held them back for this one.
+    if !is_taking_over() {
+        let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
+    }
     let dotenv = load_dotenv();
     let cli = Cli::parse();
     if let Err(error) = dotenv {
@@ -68,16 +71,49 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Reload { dry_run, json }) => {
             at_socket(&cli, |socket| control::reload(socket, dry_run, json))
         }
+        Some(Command::Upgrade { ref binary }) => upgrade(&cli, binary.as_deref()),
+        Some(Command::CheckHandover) => match check_document(agents) {
+            Ok(()) => Exit::Success,
+            Err(error) => complain(&chain(&error), Exit::Internal),
+        },
         Some(Command::Shutdown(ref waiting)) => {
             ask_for(&cli, Change::Shutdown, &[], waiting.wait_ms())
         }
+        None if is_taking_over() => go_on(&cli),
         None => match load(agents) {
-            Ok(config) => run_coordinator(&cli, &config).unwrap_or_else(|failure| failure.tell()),
+            Ok(config) => {
+                run_coordinator(&cli, &config, None).unwrap_or_else(|failure| failure.tell())
+            }
             Err(errors) => complain(
                 &format!("{errors}; nothing was started"),
                 Exit::Configuration,
             ),
         },
+    }
+}
+
+/// Runs on in place of the program that called for this one.
+fn go_on(cli: &Cli) -> Exit {
+    let taken = take_over().and_then(|takeover| {
+        let config = parse(&takeover.agents_toml, cli.paths.agents())?;
+        Ok((config, takeover))
+    });
+    match taken {
+        Ok((config, takeover)) => {
+            run_coordinator(cli, &config, Some(takeover)).unwrap_or_else(|failure| failure.tell())
+        }
+        Err(error) => complain(&chain(&error), Exit::Internal),
+    }
+}
+
+/// The path as the running coordinator can use it, whose working directory may be another.
+fn upgrade(cli: &Cli, binary: Option<&Path>) -> Exit {
+    match binary.map(std::path::absolute).transpose() {
+        Ok(binary) => at_socket(cli, |socket| control::upgrade(socket, binary)),
+        Err(error) => complain(
+            &format!("failed to find the new program: {error}"),
+            Exit::Internal,
+        ),
     }
 }
 

@@ -51,6 +51,9 @@ pub struct WriterOptions {
     pub synchronous_full: bool,
     /// What is kept how long.
     pub retention: Retention,
+    /// Invocations that go on: this process has taken over from another program in place. The incarnation before ends with
+    /// this one's start, and nothing else that was running is touched. `None` for a start from nothing.
+    pub carried_on: Option<Vec<i64>>,
     /// The wall clock, for retention and roll-ups.
     pub clock: fn() -> TimeMs,
 }
@@ -65,6 +68,7 @@ impl Default for WriterOptions {
             bulk_wait: Duration::from_secs(2),
             synchronous_full: false,
             retention: Retention::default(),
+            carried_on: None,
             clock: wall_clock,
         }
     }
@@ -187,7 +191,8 @@ pub fn open_writer(
         SchemaError::Failed(source) => in_sqlite(source),
         other => in_schema(other),
     })?;
-    let start = begin_incarnation(&mut connection, &identity).map_err(in_sqlite)?;
+    let start = begin_incarnation(&mut connection, &identity, options.carried_on.as_deref())
+        .map_err(in_sqlite)?;
     let applier =
         Applier::load(&connection, start.incarnation_id, identity.now_ms).map_err(in_sqlite)?;
     let queue = Arc::new(Queue::new(Bounds {
@@ -243,7 +248,8 @@ const LATELY_MS: i64 = 86_400_000;
 
 const LOST: &str = "
     SELECT v.invocation_id, v.instance_id, i.name, v.pid, v.pid_start_ticks
-    FROM invocations v JOIN instances i USING (instance_id) WHERE v.ended_ms IS NULL";
+    FROM invocations v JOIN instances i USING (instance_id)
+    WHERE v.ended_ms IS NULL AND v.invocation_id NOT IN (SELECT value FROM json_each(?1))";
 const LOST_LATELY: &str = "
     SELECT v.invocation_id, v.instance_id, i.name, v.pid, v.pid_start_ticks
     FROM invocations v JOIN instances i USING (instance_id) WHERE v.outcome = 'lost' AND v.ended_ms >= ?1
@@ -252,16 +258,19 @@ const LOST_LATELY: &str = "
 const TELL_LOST: &str = "
     INSERT INTO events (ts_ms, instance_id, invocation_id, level, kind, message)
     SELECT ?1, instance_id, invocation_id, 2, 'invocation_lost', 'the coordinator died while it was running'
-    FROM invocations WHERE ended_ms IS NULL";
+    FROM invocations WHERE ended_ms IS NULL AND invocation_id NOT IN (SELECT value FROM json_each(?2))";
 const CLOSE_LOST: &str = "
     UPDATE invocations SET ended_ms = ?1, outcome = 'lost', reason = 'the coordinator died while it was running'
-    WHERE ended_ms IS NULL";
+    WHERE ended_ms IS NULL AND invocation_id NOT IN (SELECT value FROM json_each(?2))";
 const STOP_LEFT_OVER: &str = "
     UPDATE instances SET reason = CASE state
             WHEN 'FATAL' THEN reason ELSE 'the coordinator died in state ' || state END,
         last_exit = CASE WHEN pid IS NULL THEN last_exit ELSE 'lost: the coordinator died' END,
         state = 'STOPPED', since_ms = ?1, pid = NULL, started_ms = NULL, next_attempt_ms = NULL
     WHERE state NOT IN ('STOPPED', 'EXITED')";
+const END_BEFORE: &str = "
+    UPDATE incarnations SET seen_ms = ?1, ended_ms = ?1, exit_reason = 'upgraded to version ' || ?2
+    WHERE incarnation_id = (SELECT max(incarnation_id) FROM incarnations) AND ended_ms IS NULL";
 const BEGIN: &str = "
     INSERT INTO incarnations (host, pid, pid_start_ticks, version, started_ms, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
 // Not only from invocations: retention removes old ones, and a number must never come back.
@@ -271,13 +280,21 @@ const NEWEST_INVOCATION: &str = "
                coalesce((SELECT max(invocation_id) FROM latest_heartbeats), 0))";
 
 /// One transaction: nobody ever sees a new incarnation beside the open invocations of the dead one.
-fn begin_incarnation(connection: &mut Connection, identity: &Identity) -> rusqlite::Result<Start> {
+fn begin_incarnation(
+    connection: &mut Connection,
+    identity: &Identity,
+    carried_on: Option<&[i64]>,
+) -> rusqlite::Result<Start> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let lost = read_lost(&transaction, LOST, [])?;
-    transaction.execute(TELL_LOST, [identity.now_ms])?;
-    transaction.execute(CLOSE_LOST, [identity.now_ms])?;
+    let kept = serde_json::Value::from(carried_on.unwrap_or_default()).to_string();
+    let lost = read_lost(&transaction, LOST, [&kept])?;
+    transaction.execute(TELL_LOST, params![identity.now_ms, kept])?;
+    transaction.execute(CLOSE_LOST, params![identity.now_ms, kept])?;
     let lost_lately = read_lost(&transaction, LOST_LATELY, [identity.now_ms - LATELY_MS])?;
-    transaction.execute(STOP_LEFT_OVER, [identity.now_ms])?;
+    match carried_on {
+        Some(_) => transaction.execute(END_BEFORE, params![identity.now_ms, identity.version])?,
+        None => transaction.execute(STOP_LEFT_OVER, [identity.now_ms])?,
+    };
     let ticks = i64::try_from(identity.pid_start_ticks).unwrap_or(i64::MAX);
     transaction.execute(
         BEGIN,

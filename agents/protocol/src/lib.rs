@@ -22,7 +22,7 @@ pub use agent_message::*;
 pub use coordinator_message::*;
 pub use decode::{DecodeError, Decoded, decode, decode_coordinator};
 pub use encode::{EncodeError, encode};
-pub use lines::{Line, LineSplitter};
+pub use lines::{Line, LineSplitter, Unfinished};
 
 /// The protocol version that this crate speaks; sent in both `hello` messages.
 pub const PROTOCOL_VERSION: u32 = 1;

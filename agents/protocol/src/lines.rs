@@ -2,6 +2,8 @@
 
 use std::io::BufRead;
 
+use serde::{Deserialize, Serialize};
+
 /// A longer buffer is given back after its line: a thousand pipes must not each keep their longest line for ever.
 const KEPT_BYTES_MAX: usize = 8 * 1024;
 
@@ -26,6 +28,14 @@ pub struct LineSplitter {
     ends_in_cr: bool,
 }
 
+/// The beginning of a line: plain data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    held: Vec<u8>,
+    line_bytes: u64,
+    ends_in_cr: bool,
+}
+
 impl LineSplitter {
     /// A splitter that cuts lines at `line_bytes_max` bytes.
     pub fn new(line_bytes_max: usize) -> Self {
@@ -34,6 +44,33 @@ impl LineSplitter {
             held: Vec::new(),
             line_bytes: 0,
             ends_in_cr: false,
+        }
+    }
+
+    /// The beginning of a line that has not ended, for another splitter that goes on with the stream.
+    pub fn unfinished(&self) -> Unfinished {
+        Unfinished {
+            held: self.held.clone(),
+            line_bytes: self.line_bytes,
+            ends_in_cr: self.ends_in_cr,
+        }
+    }
+
+    /// Goes on where another splitter stopped. What that one held beyond this one's limit is cut.
+    #[must_use]
+    pub fn go_on(self, unfinished: Unfinished) -> Self {
+        let line_bytes_max = self.line_bytes_max;
+        let Unfinished {
+            mut held,
+            line_bytes,
+            ends_in_cr,
+        } = unfinished;
+        held.truncate(line_bytes_max);
+        LineSplitter {
+            line_bytes_max,
+            held,
+            line_bytes,
+            ends_in_cr,
         }
     }
 

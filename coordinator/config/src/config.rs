@@ -11,6 +11,8 @@ use crate::{AgentConfig, LogFormat, LogLevel, Synchronous};
 pub struct Config {
     /// The file, as it was named.
     pub path: PathBuf,
+    /// Its text.
+    pub text: String,
     /// What concerns the coordinator itself.
     pub coordinator: CoordinatorConfig,
     /// The agents in the order of the file. `depends_on` names only agents in this list and has no cycle.

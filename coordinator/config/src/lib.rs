@@ -112,5 +112,5 @@ fn parse_into(text: &str, path: &Path, problems: &mut Problems<'_>) -> Option<Co
     }
     let document = DeValue::Table(document.into_inner());
     let file = tables::FileTable::read(&document, &root, problems)?;
-    Some(resolve::resolve(file, path, problems))
+    Some(resolve::resolve(file, text, path, problems))
 }

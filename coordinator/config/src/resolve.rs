@@ -47,7 +47,12 @@ macro_rules! layered {
 }
 
 /// The whole file, checked; problems are added, and what is returned is only to be used if there are none.
-pub(crate) fn resolve(file: FileTable, path: &Path, problems: &mut Problems<'_>) -> Config {
+pub(crate) fn resolve(
+    file: FileTable,
+    text: &str,
+    path: &Path,
+    problems: &mut Problems<'_>,
+) -> Config {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let coordinator = file
         .coordinator
@@ -68,6 +73,7 @@ pub(crate) fn resolve(file: FileTable, path: &Path, problems: &mut Problems<'_>)
     check_fleet(&tables, &agents, problems);
     Config {
         path: path.to_owned(),
+        text: text.to_owned(),
         coordinator: resolve_coordinator(&coordinator, &folder),
         agents,
     }

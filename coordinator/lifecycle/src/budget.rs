@@ -8,13 +8,13 @@ use crate::{Policy, Surrender};
 
 /// What earlier failures have used up.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Budget {
+pub struct Budget {
     /// Short-lived invocations in a row: those that failed since the last one that was stable.
-    failures: u32,
+    pub failures: u32,
     /// Times of the restarts that may still lie in the window, oldest first; never more than `restarts_max`.
-    restarts: VecDeque<Instant>,
+    pub restarts: VecDeque<Instant>,
     /// The present invocation is a slow retry after FATAL and has not proved itself.
-    is_on_probation: bool,
+    pub is_on_probation: bool,
 }
 
 impl Budget {

@@ -15,7 +15,8 @@ mod machine;
 mod phase;
 mod policy;
 
+pub use budget::Budget;
 pub use event::{Cause, Effect, Event, Start, StartKind};
-pub use machine::Lifecycle;
+pub use machine::{Lifecycle, Parts};
 pub use phase::{Goal, Hang, Phase, Surrender};
 pub use policy::{Policy, Readiness, Restart};

@@ -20,6 +20,19 @@ pub struct Lifecycle {
     budget: Budget,
 }
 
+/// A [`Lifecycle`] taken apart: plain data, so that a coordinator can hand it to its successor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    /// What is wanted.
+    pub goal: Goal,
+    /// What is true.
+    pub phase: Phase,
+    /// Whether everything that it depends on is ready.
+    pub dependencies_ready: bool,
+    /// What failures have used up.
+    pub budget: Budget,
+}
+
 impl Lifecycle {
     /// Not wanted, no process.
     pub fn new(dependencies_ready: bool) -> Self {
@@ -28,6 +41,38 @@ impl Lifecycle {
             phase: Phase::Stopped,
             dependencies_ready,
             budget: Budget::default(),
+        }
+    }
+
+    /// All that it knows, to be carried into another process.
+    pub fn parts(&self) -> Parts {
+        let Self {
+            goal,
+            phase,
+            dependencies_ready,
+            budget,
+        } = self.clone();
+        Parts {
+            goal,
+            phase,
+            dependencies_ready,
+            budget,
+        }
+    }
+
+    /// As it was when it was taken into [`parts`](Self::parts).
+    pub fn from_parts(parts: Parts) -> Self {
+        let Parts {
+            goal,
+            phase,
+            dependencies_ready,
+            budget,
+        } = parts;
+        Self {
+            goal,
+            phase,
+            dependencies_ready,
+            budget,
         }
     }
 

@@ -101,6 +101,25 @@ impl AgentLog {
         }
     }
 
+    /// Has notes written that wait for a line, if the log has a file already; returns them otherwise.
+    pub(crate) fn write_notes(&self) -> Vec<u8> {
+        let waiting = self.slot.lock_waiting();
+        if !waiting.was_queued {
+            return waiting.bytes.clone();
+        }
+        let is_due = !waiting.bytes.is_empty();
+        drop(waiting);
+        if is_due {
+            self.queue();
+        }
+        Vec::new()
+    }
+
+    /// Begins with notes that another log of this instance returned.
+    pub(crate) fn begin_with_notes(&self, notes: Vec<u8>) {
+        self.slot.lock_waiting().bytes = notes;
+    }
+
     fn keep(&self, time: &str, stream: Stream, line: &[u8], truncated: bool) -> bool {
         let mut waiting = self.slot.lock_waiting();
         if waiting.bytes.len() >= DROP_BYTES {
@@ -148,12 +167,7 @@ impl AgentLog {
 impl Drop for AgentLog {
     /// Notes of a log that has nothing else are not worth a file.
     fn drop(&mut self) {
-        let waiting = self.slot.lock_waiting();
-        let is_due = waiting.was_queued && !waiting.bytes.is_empty();
-        drop(waiting);
-        if is_due {
-            self.queue();
-        }
+        let _ = self.write_notes();
     }
 }
 

@@ -16,6 +16,7 @@ use super::buffer::{AgentLog, Slot};
 pub(super) struct Shared {
     state: Mutex<State>,
     wake: Condvar,
+    idle: Condvar,
     lost_bytes: AtomicU64,
 }
 
@@ -23,6 +24,7 @@ pub(super) struct Shared {
 struct State {
     /// Each slot at most once: bounded by the number of instances.
     queue: VecDeque<Arc<Slot>>,
+    is_writing: bool,
     is_closed: bool,
     is_done: bool,
 }
@@ -49,6 +51,14 @@ impl LogWriter {
     /// The log of one instance.
     pub(crate) fn open(&self, target: LogTarget) -> AgentLog {
         AgentLog::new(target, Arc::clone(&self.shared))
+    }
+
+    /// Waits until everything is written, at most for `limit`; returns whether it is.
+    pub(crate) fn flush(&self, limit: Duration) -> bool {
+        let is_busy = |state: &mut State| state.is_writing || !state.queue.is_empty();
+        let state = self.shared.lock();
+        let waited = self.shared.idle.wait_timeout_while(state, limit, is_busy);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Bytes that no file took since the start.
@@ -134,10 +144,13 @@ fn write_until_closed(shared: &Shared) {
 
 fn next(shared: &Shared) -> Option<Arc<Slot>> {
     let mut state = shared.lock();
+    state.is_writing = false;
     loop {
         if let Some(slot) = state.queue.pop_front() {
+            state.is_writing = true;
             return Some(slot);
         }
+        shared.idle.notify_all();
         if state.is_closed {
             return None;
         }

@@ -66,6 +66,8 @@ impl AgentTask {
             // Whoever asked may have gone.
             Command::Acknowledge(answer) => drop(answer.send(())),
             Command::Describe(answer) => drop(answer.send(Rc::clone(&self.instance))),
+            // Taken care of where tasks can wait: see `run`.
+            Command::Freeze(_) => {}
             Command::Dependencies { ready, waits_for } => {
                 self.waits_for = waits_for;
                 self.step(Event::Dependencies { ready });
@@ -220,10 +222,7 @@ impl AgentTask {
         let Some(mut living) = self.invocation.take() else {
             return;
         };
-        let cause = match ended {
-            Ended::Exited(code) => Cause::Exited(code),
-            Ended::Signaled(signal) => Cause::Signaled(signal),
-        };
+        let cause = Cause::from(ended);
         for heard in living.read_last(&self.shared, &mut self.log) {
             self.pass_on(living.id, heard);
         }
@@ -331,6 +330,15 @@ impl AgentTask {
             }),
         };
         self.say(invocation_id, &answer);
+    }
+}
+
+impl From<Ended> for Cause {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Exited(code) => Self::Exited(code),
+            Ended::Signaled(signal) => Self::Signaled(signal),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! It decides nothing: the lifecycle does. `next` only names what happened, `handle` acts on it.
 
 mod act;
+mod freeze;
 mod invocation;
 mod next;
 mod record;
@@ -20,6 +21,10 @@ use crate::agent_log::AgentLog;
 use crate::instance::Instance;
 use crate::shared::Shared;
 use invocation::Invocation;
+use next::Happened;
+
+pub(crate) use freeze::Freeze;
+pub(crate) use record::Published;
 
 /// Commands are rare, and the supervisor waits for room.
 pub(crate) const COMMANDS_MAX: usize = 16;
@@ -47,6 +52,8 @@ pub(crate) enum Command {
     Describe(oneshot::Sender<Rc<Instance>>),
     /// What it depends on is ready, or not: then what it waits for.
     Dependencies { ready: bool, waits_for: String },
+    /// It should rest and tell all that it knows.
+    Freeze(Freeze),
 }
 
 /// What a reload changes of an instance.
@@ -83,7 +90,7 @@ pub(crate) struct AgentTask {
     last_exit: Option<String>,
     spawn_error: Option<String>,
     waits_for: String,
-    published: record::Published,
+    published: Published,
 }
 
 /// One fact on its way into the writer's queue.
@@ -133,7 +140,7 @@ impl AgentTask {
             last_exit: None,
             spawn_error: None,
             waits_for,
-            published: record::Published::default(),
+            published: Published::default(),
         }
     }
 
@@ -143,7 +150,10 @@ impl AgentTask {
             self.publish(std::time::Instant::now());
         }
         while let Some(happened) = self.next().await {
-            self.handle(happened);
+            match happened {
+                Happened::Command(Command::Freeze(freeze)) => self.freeze(freeze).await,
+                other => self.handle(other),
+            }
         }
     }
 }

@@ -77,7 +77,7 @@ impl AgentTask {
         Some(happened)
     }
 
-    fn send_backlog(&mut self) {
+    pub(super) fn send_backlog(&mut self) {
         if self.sending.is_none()
             && let Some(fact) = self.backlog.pop_front()
         {
@@ -110,7 +110,7 @@ async fn something_in(stream: Option<&pipe::Receiver>) {
     }
 }
 
-async fn finish(sending: &mut Option<Sending>) -> usize {
+pub(super) async fn finish(sending: &mut Option<Sending>) -> usize {
     match sending {
         Some(under_way) => {
             let sent = under_way.await;

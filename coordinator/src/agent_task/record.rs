@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use lifecycle::{Cause, Goal, Phase, Start, StartKind};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 use shared_state::{
     EventRow, Fact, InstanceChange, InstanceState, InvocationEnd, InvocationStart, Outcome, TimeMs,
 };
@@ -15,8 +16,8 @@ use crate::agent_log::Stream;
 use crate::{clock, proc_stat, words};
 
 /// What was last told, so that only changes are told.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Published {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Published {
     state: Option<InstanceState>,
     goal_up: bool,
     reason: String,
@@ -154,11 +155,14 @@ impl AgentTask {
             return;
         }
         self.published = next;
-        self.store_change(state, goal_up, now);
+        let change = self.change(now);
+        self.show(&change);
+        self.shared.writer.record(Fact::InstanceChanged(change));
         self.tell(&phase, now);
     }
 
-    fn store_change(&self, state: InstanceState, goal_up: bool, now: Instant) {
+    /// What was published last, as the database and the board want it.
+    pub(super) fn change(&self, now: Instant) -> InstanceChange {
         let now_ms = clock::wall_ms();
         let next_attempt_ms = match *self.lifecycle.phase() {
             Phase::Backoff { until, .. } => Some(until),
@@ -169,16 +173,11 @@ impl AgentTask {
             let left_ms = at.saturating_duration_since(now).as_millis();
             now_ms.saturating_add(i64::try_from(left_ms).unwrap_or(i64::MAX))
         });
-        let codes = &self.instance.policy.success_exit_codes;
-        let has_succeeded = matches!(
-            *self.lifecycle.phase(),
-            Phase::Exited { cause: Cause::Exited(code), hang: None } if codes.contains(&code)
-        );
         let living = self.invocation.as_ref();
-        let change = InstanceChange {
+        InstanceChange {
             instance_id: self.instance.instance_id,
-            goal_up,
-            state,
+            goal_up: self.published.goal_up,
+            state: words::state(self.lifecycle.phase()),
             reason: self.published.reason.clone(),
             since_ms: now_ms,
             invocation_id: self.last_invocation_id,
@@ -187,10 +186,20 @@ impl AgentTask {
             next_attempt_ms,
             last_exit: self.last_exit.clone(),
             restarts: self.restarts,
-        };
+        }
+    }
+
+    /// Puts it on the board.
+    pub(super) fn show(&self, change: &InstanceChange) {
+        let codes = &self.instance.policy.success_exit_codes;
+        let has_succeeded = matches!(
+            *self.lifecycle.phase(),
+            Phase::Exited { cause: Cause::Exited(code), hang: None } if codes.contains(&code)
+        );
+        let living = self.invocation.as_ref();
         self.shared.board.change(self.instance.index, |view| {
-            view.state = state;
-            view.goal_up = goal_up;
+            view.state = change.state;
+            view.goal_up = change.goal_up;
             view.reason.clone_from(&change.reason);
             view.pid = change.pid;
             view.started = living.map(|living| living.started);
@@ -201,9 +210,8 @@ impl AgentTask {
             view.restarts = change.restarts;
             view.last_exit.clone_from(&change.last_exit);
             view.has_succeeded = has_succeeded;
-            view.next_attempt_ms = next_attempt_ms;
+            view.next_attempt_ms = change.next_attempt_ms;
         });
-        self.shared.writer.record(Fact::InstanceChanged(change));
     }
 
     /// The coordinator's own log, and the events that people look for.

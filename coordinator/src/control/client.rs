@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -18,6 +18,8 @@ use crate::output::print_json;
 
 /// A reload registers the agents, which waits for the disk.
 const RELOAD_LIMIT: Duration = Duration::from_secs(60);
+/// The new program checks itself and everything gets to the disk first.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks whether a coordinator has gone.
 const GONE_LOOK_MS: u8 = 20;
 
@@ -156,6 +158,23 @@ pub(crate) fn reload(socket: &Path, dry_run: bool, as_json: bool) -> Exit {
             let _ = writeln!(io::stderr(), "{}; nothing has changed", refusal.text);
             Exit::Configuration
         }
+        other => complain_about(other, Asker::Changes),
+    }
+}
+
+/// Lets another program take over in place and prints which did.
+pub(crate) fn upgrade(socket: &Path, binary: Option<PathBuf>) -> Exit {
+    match ask(socket, &Request::Upgrade { binary }, UPGRADE_LIMIT) {
+        Ok(Response::Upgraded { from, to }) => {
+            let _ = writeln!(
+                io::stdout(),
+                "upgraded from version {from} to {to}; every agent runs on"
+            );
+            Exit::Success
+        }
+        Ok(Response::Refused(why)) => tell_failure(&format!(
+            "not upgraded, the running coordinator goes on: {why}"
+        )),
         other => complain_about(other, Asker::Changes),
     }
 }

@@ -9,6 +9,7 @@ mod server;
 mod table;
 mod waiting;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::board::View;
 use crate::changes::{Changes, Refusal};
 
 pub(crate) use choose::{Meant, choose_by};
-pub(crate) use client::{act, ask_for_descriptions, reload, show_status, wait};
+pub(crate) use client::{act, ask_for_descriptions, reload, show_status, upgrade, wait};
 pub(crate) use describe::{CoordinatorStatus, Description, Neighbour};
 pub(crate) use server::{ListenError, Listener, listen};
 pub(crate) use table::age;
@@ -52,6 +53,11 @@ enum Request {
         /// Only to tell what would happen.
         dry_run: bool,
     },
+    /// Let another program take over in place.
+    Upgrade {
+        /// Its file; absent: the one that this program was started from.
+        binary: Option<PathBuf>,
+    },
 }
 
 impl Request {
@@ -63,7 +69,8 @@ impl Request {
             Self::Status { .. }
             | Self::Describe { .. }
             | Self::Coordinator
-            | Self::Reload { .. } => false,
+            | Self::Reload { .. }
+            | Self::Upgrade { .. } => false,
         }
     }
 }
@@ -116,6 +123,13 @@ enum Response {
     Reloaded(Changes),
     /// agents.toml has problems; nothing has changed.
     Invalid(Refusal),
+    /// Another program has taken over; it is the one that says so.
+    Upgraded {
+        from: String,
+        to: String,
+    },
+    /// It was not done, and nothing has changed: why.
+    Refused(String),
     /// There is no agent and no instance of this name.
     NoSuchAgent(String),
     /// The question was not understood.
@@ -146,6 +160,17 @@ pub(crate) struct AgentStatus {
     /// What the agent says of itself: ok, degraded or error.
     pub(crate) status: Option<String>,
     pub(crate) message: Option<String>,
+}
+
+/// The line that a client gets who asked for an upgrade, from the program that has taken over.
+pub(crate) fn upgraded_line(from: &str) -> Vec<u8> {
+    let response = Response::Upgraded {
+        from: from.to_owned(),
+        to: env!("CARGO_PKG_VERSION").into(),
+    };
+    let mut line = serde_json::to_vec(&response).expect("two strings are JSON");
+    line.push(b'\n');
+    line
 }
 
 impl AgentStatus {

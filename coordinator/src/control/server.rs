@@ -1,7 +1,7 @@
 //! Answers clients of the socket, each in a task of its own with a time limit. What they want is done in `act`.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use super::choose::choose;
 use super::describe::{CoordinatorStatus, describe};
 use super::waiting::wait_for_states;
 use super::{AgentStatus, CLIENT_LIMIT, REQUEST_BYTES_MAX, Request, Response};
-use crate::shared::{ReloadRequest, Shared};
+use crate::shared::{ReloadRequest, Shared, UpgradeRequest};
 
 /// Clients at once; further ones wait in the socket's own queue.
 const CLIENTS_MAX: usize = 32;
@@ -91,6 +91,20 @@ pub(crate) fn listen(path: &Path) -> Result<Listener, ListenError> {
         listener,
         path: path.to_owned(),
     })
+}
+
+impl Listener {
+    /// The socket that the program before made and left listening.
+    pub(crate) fn go_on(descriptor: OwnedFd, path: &Path) -> Self {
+        Self {
+            listener: descriptor.into(),
+            path: path.to_owned(),
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.listener.as_raw_fd()
+    }
 }
 
 impl Drop for Listener {
@@ -186,6 +200,11 @@ impl Client {
             return self.say(&Response::Forbidden(why.into())).await;
         }
         let response = match serde_json::from_slice::<Request>(&line) {
+            Ok(Request::Upgrade { binary }) => {
+                // The next program answers by the same connection, if it comes to that.
+                let connection = self.stream.as_fd().try_clone_to_owned()?;
+                upgrade(binary, connection, shared).await
+            }
             Ok(request) if request.waits() => match self.respond_late(request, shared).await {
                 Some(response) => response,
                 None => return Ok(()),
@@ -229,6 +248,20 @@ async fn has_gone(stream: &UnixStream) {
     }
 }
 
+async fn upgrade(binary: Option<PathBuf>, asker: OwnedFd, shared: &Shared) -> Response {
+    let (refused, answered) = oneshot::channel();
+    let request = UpgradeRequest {
+        binary,
+        asker: Some(asker),
+        refused: Some(refused),
+    };
+    let _ = shared.upgrades.send(request).await; // else there is no answer either
+    match answered.await {
+        Ok(why) => Response::Refused(why),
+        Err(_) => Response::Misunderstood("it is ending".into()),
+    }
+}
+
 async fn respond(request: Request, shared: &Shared) -> Response {
     match request {
         Request::Act(action) => act(action, shared).await,
@@ -240,6 +273,9 @@ async fn respond(request: Request, shared: &Shared) -> Response {
             states,
             wait_ms,
         } => wait_for_states(&names, &states, Duration::from_millis(wait_ms), shared).await,
+        Request::Upgrade { .. } => {
+            Response::Misunderstood("an upgrade needs its connection".into())
+        }
         Request::Status { names } => {
             let (views, now) = (shared.board.views(), Instant::now());
             match choose(&views, &names) {

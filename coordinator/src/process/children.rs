@@ -51,20 +51,36 @@ impl Children {
     /// of the group is killed.
     pub(crate) fn reap_ended(&self) -> Vec<Stranger> {
         let mut strangers = Vec::new();
-        while let Some((pid, ended)) = peek_ended() {
-            let owner = self.living.borrow_mut().remove(&pid.as_raw());
-            if owner.is_some() {
-                // What it leaves in its group would work on beside its successor.
-                let _ = killpg(pid, Signal::SIGKILL);
-            }
-            reap(pid);
-            match owner {
-                // The owner may have gone at shutdown.
-                Some(owner) => drop(owner.send(ended)),
-                None => strangers.push(Stranger { pid }),
+        while let Some((pid, ended)) = peek_ended(libc::P_ALL, 0) {
+            if let Some(stranger) = self.take(pid, ended) {
+                strangers.push(stranger);
             }
         }
         strangers
+    }
+
+    /// The same for this child alone: the ends of all others stay where they are.
+    pub(crate) fn reap_if_ended(&self, pid: Pid) {
+        if let Some((pid, ended)) = peek_ended(libc::P_PID, pid.as_raw().unsigned_abs()) {
+            self.take(pid, ended);
+        }
+    }
+
+    fn take(&self, pid: Pid, ended: Ended) -> Option<Stranger> {
+        let owner = self.living.borrow_mut().remove(&pid.as_raw());
+        if owner.is_some() {
+            // What it leaves in its group would work on beside its successor.
+            let _ = killpg(pid, Signal::SIGKILL);
+        }
+        reap(pid);
+        match owner {
+            // The owner may have gone at shutdown.
+            Some(owner) => {
+                let _ = owner.send(ended);
+                None
+            }
+            None => Some(Stranger { pid }),
+        }
     }
 
     /// Living children that no task owns, as the kernel lists them.
@@ -84,13 +100,13 @@ impl Children {
 }
 
 /// A child that has ended and stays a zombie. Not by `nix`: it has no name for real-time signals and fails on them.
-fn peek_ended() -> Option<(Pid, Ended)> {
+fn peek_ended(kind: libc::idtype_t, id: libc::id_t) -> Option<(Pid, Ended)> {
     // SAFETY: a zeroed siginfo is a valid value of this plain structure.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     loop {
         // SAFETY: `info` is writable; the call keeps no pointer to it.
-        let result = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) };
+        let result = unsafe { libc::waitid(kind, id, &raw mut info, options) };
         if result == 0 {
             break;
         }

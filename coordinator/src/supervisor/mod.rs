@@ -6,6 +6,7 @@ mod reload;
 mod stopping;
 mod strangers;
 mod ticking;
+mod upgrading;
 
 use std::io;
 use std::path::PathBuf;
@@ -17,16 +18,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::agent_log::LogWriter;
-use crate::agent_task::{AgentTask, COMMANDS_MAX};
+use crate::agent_log::{AgentLog, LogWriter};
+use crate::agent_task::{AgentTask, COMMANDS_MAX, Command};
 use crate::board::View;
+use crate::handover::SavedInstance;
 use crate::instance::Instance;
 use crate::process::Children;
 use crate::registration::log_target;
-use crate::shared::{ReloadRequest, Shared};
+use crate::shared::{ReloadRequest, Shared, UpgradeRequest};
 use crate::systemd::Systemd;
 use dependencies::Dependencies;
 use ticking::Ticking;
+pub(crate) use upgrading::Estate;
 
 /// The owner of all tasks.
 pub(crate) struct Supervisor {
@@ -36,12 +39,23 @@ pub(crate) struct Supervisor {
     config_path: PathBuf,
     config: CoordinatorConfig,
     log_writer: LogWriter,
-    reloads: mpsc::Receiver<ReloadRequest>,
+    /// The text of agents.toml that is in force.
+    agents_toml: String,
+    estate: Rc<Estate>,
+    requests: Requests,
     tasks: JoinSet<()>,
     dependencies: Dependencies,
     ticking: Ticking,
     systemd: Systemd,
     signals: Signals,
+    /// It has been handed agents by another program.
+    has_taken_over: bool,
+}
+
+/// What clients of the control socket want of all agents together.
+pub(crate) struct Requests {
+    pub(crate) reloads: mpsc::Receiver<ReloadRequest>,
+    pub(crate) upgrades: mpsc::Receiver<UpgradeRequest>,
 }
 
 /// What the outside may want by a signal.
@@ -49,6 +63,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user_2: Signal,
     child: Signal,
 }
 
@@ -64,6 +79,7 @@ pub(crate) enum Ending {
 enum Wish {
     End(&'static str),
     HangUp,
+    Upgrade,
     ChildEnded,
 }
 
@@ -73,6 +89,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user_2: signal(SignalKind::user_defined2())?,
             child: signal(SignalKind::child())?,
         })
     }
@@ -85,6 +102,7 @@ impl Signals {
             Some(()) = self.interrupt.recv() => Wish::End("INT"),
             Some(()) = self.child.recv() => Wish::ChildEnded,
             Some(()) = self.hang_up.recv() => Wish::HangUp,
+            Some(()) = self.user_2.recv() => Wish::Upgrade,
             else => std::future::pending().await,
         }
     }
@@ -97,7 +115,8 @@ impl Supervisor {
         children: Rc<Children>,
         config: &Config,
         log_writer: LogWriter,
-        reloads: mpsc::Receiver<ReloadRequest>,
+        estate: Rc<Estate>,
+        requests: Requests,
     ) -> io::Result<Self> {
         Ok(Self {
             dependencies: Dependencies::default(),
@@ -105,11 +124,14 @@ impl Supervisor {
             systemd: Systemd::new(),
             signals: Signals::listen()?,
             tasks: JoinSet::new(),
+            has_taken_over: false,
             instances: Vec::new(),
             config_path: config.path.clone(),
             config: config.coordinator.clone(),
             log_writer,
-            reloads,
+            agents_toml: config.text.clone(),
+            estate,
+            requests,
             shared,
             children,
         })
@@ -117,17 +139,41 @@ impl Supervisor {
 
     /// Makes the task of one instance more, at the end of the order of start.
     pub(crate) fn add(&mut self, instance: Instance, view: View) {
+        let (instance, log, commands) = self.enter(instance, view);
+        let task = AgentTask::new(instance, Rc::clone(&self.shared), log, commands);
+        self.tasks.spawn_local(task.run());
+    }
+
+    /// The same for an instance that another program has run until now.
+    pub(crate) fn go_on(
+        &mut self,
+        instance: Instance,
+        view: View,
+        saved: SavedInstance,
+    ) -> anyhow::Result<()> {
+        let (instance, log, commands) = self.enter(instance, view);
+        let shared = Rc::clone(&self.shared);
+        let task = AgentTask::go_on(instance, shared, log, commands, &self.children, saved)?;
+        self.tasks.spawn_local(task.run());
+        self.has_taken_over = true;
+        Ok(())
+    }
+
+    fn enter(
+        &mut self,
+        instance: Instance,
+        view: View,
+    ) -> (Rc<Instance>, AgentLog, mpsc::Receiver<Command>) {
         let index = self.instances.len();
         let instance = Rc::new(Instance { index, ..instance });
         let log = self
             .log_writer
             .open(log_target(&self.shared.settings, &instance));
         let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
-        let task = AgentTask::new(Rc::clone(&instance), Rc::clone(&self.shared), log, receiver);
-        self.tasks.spawn_local(task.run());
         self.shared.commands.borrow_mut().push(sender);
         self.shared.board.add(view);
-        self.instances.push(instance);
+        self.instances.push(Rc::clone(&instance));
+        (instance, log, receiver)
     }
 
     /// Starts what starts by itself and keeps it up until everything has to end.
@@ -136,9 +182,8 @@ impl Supervisor {
         if self.shared.is_terminating() {
             return Ending::Asked("a signal was received".into()); // before anybody listened
         }
-        for index in 0..self.instances.len() {
-            self.start_if_wanted(index).await;
-        }
+        self.start_all().await;
+        self.reap(); // the program before this one may have left ends to be seen
         self.systemd.tell_ready();
         let mut ticks = ticking::ticks();
         let mut changes = self.shared.board.watch();
@@ -149,10 +194,12 @@ impl Supervisor {
                 wish = self.signals.next() => match wish {
                     Wish::End(signal) => return Ending::Asked(format!("{signal} was received")),
                     Wish::HangUp => drop(self.reload(false).await), // it has told the log
+                    Wish::Upgrade => self.upgrade(UpgradeRequest::default()).await,
                     Wish::ChildEnded => self.reap(),
                 },
                 () = self.shared.shutdown.notified() => return Ending::Asked("shutdown was asked for".into()),
-                Some(request) = self.reloads.recv() => {
+                Some(request) = self.requests.upgrades.recv() => self.upgrade(request).await,
+                Some(request) = self.requests.reloads.recv() => {
                     let result = self.reload(request.dry_run).await;
                     let _ = request.answer.send(result); // whoever asked may have gone
                 }
@@ -163,6 +210,18 @@ impl Supervisor {
                     self.tell_dependents().await;
                 }
                 _ = ticks.tick() => self.tick(),
+            }
+            if self.shared.is_terminating() {
+                return Ending::Asked("a signal was received".into()); // while something else was being done
+            }
+        }
+    }
+
+    /// What another program has run until now needs no start.
+    async fn start_all(&self) {
+        if !self.has_taken_over {
+            for index in 0..self.instances.len() {
+                self.start_if_wanted(index).await;
             }
         }
     }

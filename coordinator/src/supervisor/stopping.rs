@@ -59,7 +59,7 @@ impl Supervisor {
                         told.fill(true);
                     }
                     // A terminal that closes sends it too, and everything is ending anyway.
-                    Wish::HangUp => {}
+                    Wish::HangUp | Wish::Upgrade => {}
                 },
                 _ = changes.changed() => {}
                 _ = ticks.tick() => self.tick(),

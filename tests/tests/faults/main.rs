@@ -38,4 +38,6 @@ mod survivors_of_a_killed_coordinator;
 mod suspended_coordinator;
 mod term_in_the_spawn_window;
 mod term_to_everybody;
+mod upgrade_races;
+mod upgrade_refused;
 mod whole_tree_dies;

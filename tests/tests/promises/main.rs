@@ -28,3 +28,4 @@ mod service_manager;
 mod shared_state;
 mod status_command;
 mod stop_order;
+mod upgrade;

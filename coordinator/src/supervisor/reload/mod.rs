@@ -41,6 +41,7 @@ impl Supervisor {
             })?
             .map_err(|error| format!("failed to {error:#}"))?;
         self.apply(&plan, registered).await;
+        self.agents_toml = config.text;
         let lines = changes.lines().join("; ");
         info!("agents.toml was read anew: {lines}");
         record_event(&self.shared, 1, "reloaded", lines);

@@ -18,6 +18,8 @@ Messages:
   live=INTERVAL                heartbeats until TERM, INT or a stop message
   event=KIND:MESSAGE  metrics=NAME:VALUE  put=KEY:JSON  delete=KEY  stopping=REASON
   records=ID                   one langsmith_run with a cursor; waits for its ack, then says event acknowledged
+  count=INTERVAL               until TERM, INT or a stop message, for N = 1, 2 …: heartbeat N, records N, `line N` on stderr, and on
+                               stdout with a rest in its middle; then waits for all acks
   await-ack=ID  await-nack=ID  waits for an answer
   listen=FILE                  from now on, what comes on stdin is appended to FILE
 Output:
@@ -59,6 +61,7 @@ pub(crate) enum Action {
     Heartbeat(String),
     Beat(u64, Duration),
     Live(Duration),
+    Count(Duration),
     Event(String, String),
     Metrics(String, f64),
     Put(String, serde_json::Value),
@@ -113,6 +116,7 @@ impl FromStr for Action {
                 let (count, interval) = pair(value, '/')?;
                 Self::Beat(count.parse()?, duration(interval)?)
             }
+            "count" => Self::Count(duration(value)?),
             "live" => Self::Live(duration(value)?),
             "event" => {
                 pair(value, ':').map(|(kind, text)| Self::Event(kind.into(), text.into()))?

@@ -66,6 +66,7 @@ impl Puppet {
     fn perform(&mut self, action: &Action) -> Result<ControlFlow<u8>> {
         match action {
             Action::Beat(count, interval) => self.beat(*count, *interval)?,
+            Action::Count(interval) => self.count(*interval)?,
             Action::Live(interval) => self.live(*interval)?,
             Action::Idle => self.idle()?,
             Action::Records(id) => self.send_records(*id)?,
@@ -143,6 +144,31 @@ impl Puppet {
         }
     }
 
+    /// Everything that an agent can send, numbered, so that what is missing or double is seen.
+    fn count(&mut self, interval: Duration) -> Result<()> {
+        self.ears.obey()?;
+        let (mut sent, mut answered, mut is_stopped) = (0, 0, false);
+        while !is_stopped || answered < sent {
+            let next = Instant::now() + interval;
+            if !is_stopped {
+                sent += 1;
+                self.speak(&Action::Heartbeat(String::new()))?;
+                put_records(sent)?;
+                put_bytes(ERR, format!("line {sent}\n").as_bytes())?;
+                put_bytes(OUT, b"li")?;
+                wait(interval / 2)?;
+                put_bytes(OUT, format!("ne {sent}\n").as_bytes())?;
+            }
+            while let Some(heard) = self.ears.listen(Some(next))? {
+                match heard {
+                    Heard::Stop => is_stopped = true,
+                    Heard::Answer(_, accepted) => answered += u64::from(accepted),
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn idle(&mut self) -> Result<()> {
         self.ears.obey()?;
         while !matches!(self.ears.listen(None)?, Some(Heard::Stop)) {}
@@ -151,19 +177,7 @@ impl Puppet {
 
     /// One run with a cursor that names the batch, acknowledged before anything else happens.
     fn send_records(&mut self, id: u64) -> Result<()> {
-        let run = format!("00000000-0000-7000-8000-{id:012}");
-        say(&AgentMessage::Records(Records {
-            id,
-            kind: "langsmith_run".to_owned(),
-            rows: vec![json!({
-                "id": run, "run_id": run, "project_id": "11111111-1111-4111-8111-111111111111",
-                "name": "chat", "run_type": "llm", "status": "success", "start_ms": 1_795_420_800_000_i64,
-            })],
-            cursor: Some(Cursor {
-                name: "runs".to_owned(),
-                value: json!({ "batch": id }),
-            }),
-        }))?;
+        put_records(id)?;
         self.await_answer(id, true)?;
         self.speak(&Action::Event("acknowledged".to_owned(), id.to_string()))?;
         Ok(())
@@ -183,6 +197,23 @@ impl Puppet {
             }
         }
     }
+}
+
+/// One run with a cursor that names the batch.
+fn put_records(id: u64) -> Result<()> {
+    let run = format!("00000000-0000-7000-8000-{id:012}");
+    say(&AgentMessage::Records(Records {
+        id,
+        kind: "langsmith_run".to_owned(),
+        rows: vec![json!({
+            "id": run, "run_id": run, "project_id": "11111111-1111-4111-8111-111111111111",
+            "name": "chat", "run_type": "llm", "status": "success", "start_ms": 1_795_420_800_000_i64,
+        })],
+        cursor: Some(Cursor {
+            name: "runs".to_owned(),
+            value: json!({ "batch": id }),
+        }),
+    }))
 }
 
 /// The actions that need nothing of the puppet's own.
