@@ -10,12 +10,14 @@
 //! - `processes`: second witness, `/proc`.
 //! - `status`: third witness, `coordinator status --json`.
 //! - `invariants`: what must hold at the end of every test.
+//! - `killing`: kills coordinators at random instants and counts what was lost.
 //! - `wait`: waiting for a condition, with what was seen last.
 
 mod agents;
 mod coordinator;
 mod database;
 mod invariants;
+pub mod killing;
 pub mod processes;
 mod rows;
 mod scene;

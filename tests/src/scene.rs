@@ -13,13 +13,13 @@ use crate::{
     wait_for_condition,
 };
 
-/// A binary of this workspace beside the running test.
+/// A binary of this workspace: tests lie in target/PROFILE/deps, other programs beside it.
 pub fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test
-        .ancestors()
-        .nth(2)
-        .expect("tests lie in target/PROFILE/deps");
+    let own = std::env::current_exe().expect("a program knows its own path");
+    let mut folder = own.parent().expect("it lies in a folder");
+    if folder.ends_with("deps") {
+        folder = folder.parent().expect("it lies in target/PROFILE");
+    }
     let binary = folder.join(name);
     assert!(
         binary.exists(),
