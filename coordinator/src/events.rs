@@ -18,8 +18,8 @@ use crate::{Exit, clock};
 
 /// A read takes milliseconds; longer, and the disk hangs.
 const READ_LIMIT: Duration = Duration::from_secs(10);
-/// Events of one page while following: more than happen between two looks, except in a flood.
-const PAGE: usize = 100;
+/// Events that are held in memory while following, however far behind the reader is.
+const PAGE: usize = 1_000;
 
 /// The arguments of `coordinator events`.
 #[derive(Debug, Args)]
@@ -125,29 +125,41 @@ fn print_events(settings: &Settings, arguments: &EventsArgs) -> Result<(), Event
         return Ok(output.flush()?);
     }
     let meant = Meant::new(names);
+    let mut is_behind = false;
     loop {
-        output.rest()?;
+        if !is_behind {
+            output.rest()?;
+        }
         if reader.is_replaced() {
             // It may be missing for a while; what is open then is of no use.
             let Ok(opened) = Reader::open(&settings.database) else {
+                is_behind = false;
                 continue;
             };
             reader = opened;
-        } else if reader.data_version()? == version {
+        } else if !is_behind && reader.data_version()? == version {
             continue;
         }
         version = reader.data_version()?;
         let after = last_id;
-        let new = match reader.snapshot(READ_LIMIT, |snapshot| newer_than(snapshot, after)) {
-            Err(ReaderError::Busy) => continue,
-            new => new?,
+        // Nothing is printed within: a reader that is slow must not hold a transaction open.
+        let page = match reader.snapshot(READ_LIMIT, |snapshot| page_after(snapshot, after)) {
+            Err(ReaderError::Busy) => {
+                is_behind = false;
+                continue;
+            }
+            page => page?,
         };
-        last_id = new.last_id;
-        for event in &new.events {
+        if let Some(gap) = &page.gap {
+            print_gap(&mut output, gap, arguments.json)?;
+        }
+        for event in &page.events {
+            last_id = event.event_id;
             if event.level >= min_level && is_meant(&meant, event) {
                 print(&mut output, event, arguments.json)?;
             }
         }
+        is_behind = page.events.len() == PAGE;
     }
 }
 
@@ -197,38 +209,50 @@ fn newest_of(
     Ok(Ok(events))
 }
 
-struct New {
+struct Page {
+    gap: Option<Gap>,
     /// Oldest first.
     events: Vec<EventRecord>,
-    last_id: i64,
 }
 
-/// All events after this one. Read from the newest back, so that a look costs as much as has happened; a level or an
-/// instance asked of the database here would make it walk through the past for one that is rare.
-fn newer_than(snapshot: &Snapshot<'_>, after: i64) -> Result<New, ReaderError> {
-    let last_id = newest_id(snapshot)?;
+/// Events that were deleted by retention before they were read; of all agents, as nobody can tell any more whose they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Gap {
+    /// How many.
+    events: i64,
+    after_event_id: i64,
+    before_event_id: i64,
+}
+
+/// The first events after this one.
+fn page_after(snapshot: &Snapshot<'_>, after: i64) -> Result<Page, ReaderError> {
     // Ids that begin anew are of a new file.
-    let after = if last_id < after { 0 } else { after };
-    let mut new = New {
-        events: Vec::new(),
-        last_id,
+    let after = if newest_id(snapshot)? < after {
+        0
+    } else {
+        after
     };
-    let mut before_id = None;
-    loop {
-        let page = snapshot.events(&EventFilter {
-            before_id,
-            limit: PAGE,
-            ..EventFilter::default()
-        })?;
-        let is_all_new = page.len() == PAGE && page.iter().all(|event| event.event_id > after);
-        new.events
-            .extend(page.into_iter().filter(|event| event.event_id > after));
-        if !is_all_new {
-            new.events.reverse();
-            return Ok(new);
-        }
-        before_id = new.events.last().map(|event| event.event_id);
+    let events = snapshot.events_after(after, PAGE)?;
+    // Ids are given one after the other, and retention deletes the oldest.
+    let gap = events.first().and_then(|first| {
+        let events = first.event_id - after - 1;
+        (events > 0).then_some(Gap {
+            events,
+            after_event_id: after,
+            before_event_id: first.event_id,
+        })
+    });
+    Ok(Page { gap, events })
+}
+
+fn print_gap(output: &mut Output, gap: &Gap, as_json: bool) -> io::Result<()> {
+    if as_json {
+        return output.print(&serde_json::json!({ "gap": gap }).to_string());
     }
+    let count = gap.events;
+    output.print(&format!(
+        "gap: {count} events of all agents were deleted by retention before they were read here"
+    ))
 }
 
 fn is_meant(meant: &Meant, event: &EventRecord) -> bool {

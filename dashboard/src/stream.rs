@@ -1,8 +1,8 @@
 //! Live streams: after each change the parts that differ from what this browser has, as server-sent events.
 //! Nothing is replayed: the first event of a connection is the whole, and the latest view wins for a slow one.
 //!
-//! Events: `patch` (`{"parts": [[id, html]], "lists": [[id, [ids]]]}`), `log` (`{"reset", "lines", "older", "excuse"}`) and
-//! `tick`, the server's time every five seconds.
+//! Events: `patch` (`{"parts": [[id, html]], "lists": [[id, [ids]]]}`), `log` (`{"reset", "lines", "older", "excuse", "gap"}`)
+//! and `tick`, the server's time every five seconds. `gap` (`{"from", "to"}`) tells of log lines that a slow browser missed.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::app::App;
-use crate::log_tail::Position;
+use crate::log_tail::{Line, Origin, Position};
 use crate::observer::{Looking, now_ms};
 use crate::pages::log::{LINES, Log, ShownLine, excuse, shown};
 use crate::parts::Sent;
@@ -113,6 +113,8 @@ struct Follow {
     path: PathBuf,
     at: Option<Position>,
     excuse: Option<String>,
+    /// Time of the last line that was sent.
+    last: Option<String>,
 }
 
 #[derive(serde::Serialize)]
@@ -121,6 +123,49 @@ struct LogEvent {
     lines: Vec<ShownLine>,
     older: Option<String>,
     excuse: Option<String>,
+    gap: Option<Gap>,
+}
+
+/// Lines between these times were not sent: more came than a browser takes, or files were rotated away meanwhile.
+#[derive(Debug, PartialEq, Eq, serde::Serialize)]
+struct Gap {
+    from: String,
+    to: String,
+}
+
+impl Follow {
+    /// What is missing between the last line that was sent and the first of these.
+    fn gap_before(&self, lines: &[Line]) -> Option<Gap> {
+        let from = self.last.as_ref()?;
+        let to = lines
+            .iter()
+            .map(|line| &line.at)
+            .find(|at| !at.is_empty())?;
+        (to > from).then(|| Gap {
+            from: from.clone(),
+            to: to.clone(),
+        })
+    }
+
+    fn note_last(&mut self, lines: &[Line]) {
+        let last = lines.iter().rfind(|line| !line.at.is_empty());
+        self.last = last.map(|line| line.at.clone()).or(self.last.take());
+    }
+}
+
+impl Gap {
+    /// As a line at its place.
+    fn shown(&self) -> ShownLine {
+        let text = format!(
+            "lines between {} and {} are missing here: they came faster than this page took them",
+            self.from, self.to
+        );
+        shown(&Line {
+            at: self.to.clone(),
+            origin: Origin::Coordinator,
+            text,
+        })
+    }
 }
 
 impl Live {
@@ -193,6 +238,7 @@ impl Live {
                 path: path.into(),
                 at: None,
                 excuse: None,
+                last: None,
             });
         }
         let Some(follow) = &mut self.log else {
@@ -205,12 +251,14 @@ impl Live {
             if piece.lines.is_empty() {
                 return Ok(());
             }
+            follow.note_last(&piece.lines);
             let lines = piece.lines.iter().map(shown).collect();
             let event = LogEvent {
                 reset: false,
                 lines,
                 older: None,
                 excuse: None,
+                gap: None,
             };
             return self.send_json("log", &event).await;
         }
@@ -227,18 +275,20 @@ impl Live {
         }
         follow.excuse.clone_from(&excuse);
         follow.at = piece.as_ref().map(|piece| piece.end);
+        let lines = piece.as_ref().map(|piece| &piece.lines[..]);
+        let lines = lines.unwrap_or_default();
+        let gap = follow.gap_before(lines);
+        follow.note_last(lines);
+        let marker = gap.as_ref().map(Gap::shown);
         let event = LogEvent {
             reset: true,
             older: piece
                 .as_ref()
                 .and_then(|piece| piece.older)
                 .map(|at| at.to_string()),
-            lines: piece
-                .iter()
-                .flat_map(|piece| &piece.lines)
-                .map(shown)
-                .collect(),
+            lines: marker.into_iter().chain(lines.iter().map(shown)).collect(),
             excuse,
+            gap,
         };
         self.send_json("log", &event).await
     }

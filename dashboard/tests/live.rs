@@ -119,6 +119,44 @@ async fn the_stream_of_an_agent_brings_its_changes_and_its_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn log_lines_that_a_slow_browser_missed_are_told() {
+    use std::io::Write;
+    let place = Place::new();
+    let ids = place.register(&["alpha"]).await;
+    place.run(ids[0], 41, "first").await;
+    let server = Server::start(&place).await;
+    let mut file = std::fs::File::create(place.log_path(0)).unwrap();
+    let line = |number: usize| {
+        let (minute, second, ms) = (number / 60_000, number / 1_000 % 60, number % 1_000);
+        format!("2026-11-24T21:{minute:02}:{second:02}.{ms:03}Z out {number}\n")
+    };
+    file.write_all(line(0).as_bytes()).unwrap();
+    let mut events = server.stream("/events/agents/1").await.unwrap();
+    let log = events.next("log").await;
+    assert!(log["gap"].is_null(), "{log}");
+    // Rotated, and all of it is still in the tail: nothing is missing.
+    std::fs::rename(place.log_path(0), place.log_path(0).with_extension("log.1")).unwrap();
+    let mut file = std::fs::File::create(place.log_path(0)).unwrap();
+    file.write_all(line(1).as_bytes()).unwrap();
+    let log = events.next("log").await;
+    assert!(log["reset"] == true && log["gap"].is_null(), "{log}");
+    // More than one event takes.
+    let many: String = (2..60_000).map(line).collect();
+    file.write_all(many.as_bytes()).unwrap();
+    let log = loop {
+        let log = events.next("log").await;
+        if log["reset"] == true {
+            break log;
+        }
+    };
+    let lines = log["lines"].as_array().unwrap();
+    assert_eq!(log["gap"]["to"], lines[1]["at"], "{log}");
+    assert!(log["gap"]["from"].as_str().unwrap() < log["gap"]["to"].as_str().unwrap());
+    let marker = lines[0]["segments"][0]["text"].as_str().unwrap();
+    assert!(marker.contains("missing here"), "{marker}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_wait_for_the_database_and_tell_that_the_coordinator_is_down() {
     let mut place = Place::empty();
     let server = Server::start(&place).await;

@@ -14,6 +14,8 @@ type Identity = (u64, u64);
 pub(super) struct LogFile {
     pub(super) reader: BufReader<File>,
     pub(super) identity: Identity,
+    /// Whether lines before its first may be missing.
+    pub(super) follows_gap: bool,
 }
 
 /// Opens files from the newest to the oldest. Rotation only moves files to higher numbers, so that in this order one can
@@ -71,26 +73,42 @@ pub(super) fn is_other(path: &Path, file: &LogFile) -> bool {
     std::fs::metadata(path).map_or(true, |metadata| identity(&metadata) != file.identity)
 }
 
-/// Files that were written after this one, oldest first: what a rotation has put behind it since. An empty one does not
-/// count: whoever moved the file away and made a new one may not have told the writer yet.
-pub(super) fn written_after(path: &Path, last: &LogFile) -> io::Result<Vec<LogFile>> {
+/// What was written after a file.
+#[derive(Debug)]
+pub(super) struct Later {
+    /// Oldest first.
+    pub(super) files: Vec<LogFile>,
+    /// Whether files between that one and these may have been rotated away.
+    pub(super) is_gap: bool,
+}
+
+/// Files that were written after this one: what a rotation has put behind it since. An empty one does not count: whoever
+/// moved the file away and made a new one may not have told the writer yet.
+pub(super) fn written_after(path: &Path, last: &LogFile) -> io::Result<Later> {
     let changed = changed_ns(&last.metadata()?);
     let mut later = Vec::new();
     let mut files = Backwards::new(path);
+    // Where only the current file is left, somebody has deleted the others; a rotation keeps at least one.
+    let mut is_gap = false;
     while let Some(file) = files.next()? {
         let metadata = file.metadata()?;
         // Where somebody has deleted it, what is older has been read; where it was rotated away, nothing is.
         let is_current = files.number == 1;
         let is_older = !is_current && changed_ns(&metadata) < changed;
         if file.identity == last.identity || is_older {
+            is_gap = false;
             break;
         }
         if metadata.len() > 0 {
+            is_gap = !is_current;
             later.push(file);
         }
     }
     later.reverse();
-    Ok(later)
+    Ok(Later {
+        files: later,
+        is_gap,
+    })
 }
 
 fn open(path: &Path) -> io::Result<Option<LogFile>> {
@@ -98,7 +116,11 @@ fn open(path: &Path) -> io::Result<Option<LogFile>> {
         Ok(file) => {
             let identity = identity(&file.metadata()?);
             let reader = BufReader::new(file);
-            Ok(Some(LogFile { reader, identity }))
+            Ok(Some(LogFile {
+                reader,
+                identity,
+                follows_gap: false,
+            }))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -27,7 +27,7 @@ use crate::verbs::{chain, complain};
 use crate::{Exit, clock};
 use filter::Filter;
 use print::Printer;
-use tail::Tail;
+use tail::{Item, Tail};
 use whose::{Whose, find_logs};
 
 /// Lines where nobody says how many: some screens.
@@ -108,12 +108,12 @@ fn print_logs(logs: &[Whose], arguments: &LogsArgs) -> Result<(), LogsError> {
     }
     let mut printer = Printer::new(logs, arguments.json);
     match lines {
-        None => merge::take_lines(&mut tails, &filter, arguments.follow, |index, line| {
-            printer.print(index, &line).map_err(LogsError::Print)
+        None => merge::take_lines(&mut tails, &filter, arguments.follow, |index, item| {
+            printer.print(index, &item).map_err(LogsError::Print)
         })?,
         Some(lines) => {
-            for (index, line) in newest(&mut tails, &filter, arguments.follow, lines)? {
-                printer.print(index, &line).map_err(LogsError::Print)?;
+            for (index, item) in newest(&mut tails, &filter, arguments.follow, lines)? {
+                printer.print(index, &item).map_err(LogsError::Print)?;
             }
         }
     }
@@ -129,8 +129,8 @@ fn print_logs(logs: &[Whose], arguments: &LogsArgs) -> Result<(), LogsError> {
         for tail in &mut tails {
             tail.look()?;
         }
-        merge::take_lines(&mut tails, &filter, true, |index, line| {
-            printer.print(index, &line).map_err(LogsError::Print)
+        merge::take_lines(&mut tails, &filter, true, |index, item| {
+            printer.print(index, &item).map_err(LogsError::Print)
         })?;
     }
 }
@@ -141,10 +141,10 @@ fn newest(
     filter: &Filter,
     follows: bool,
     lines: usize,
-) -> Result<VecDeque<(usize, Vec<u8>)>, LogsError> {
+) -> Result<VecDeque<(usize, Item)>, LogsError> {
     let mut newest = VecDeque::new();
-    merge::take_lines(tails, filter, follows, |index, line| {
-        newest.push_back((index, line));
+    merge::take_lines(tails, filter, follows, |index, item| {
+        newest.push_back((index, item));
         if newest.len() > lines {
             newest.pop_front();
         }

@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::filter::time;
+use super::tail::{Gap, Item};
 use super::whose::Whose;
 use crate::output::Output;
 
@@ -39,11 +40,20 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// A line of the log with this index.
-    pub(super) fn print(&mut self, index: usize, line: &[u8]) -> io::Result<()> {
-        match self.as_json {
-            true => self.output.print(&json(&self.logs[index].instance, line)?),
-            false => self.output.print_foreign(&self.prefixes[index], line),
+    /// What comes next of the log with this index.
+    pub(super) fn print(&mut self, index: usize, item: &Item) -> io::Result<()> {
+        let (instance, prefix) = (&self.logs[index].instance, &self.prefixes[index]);
+        match (item, self.as_json) {
+            (Item::Line(line), true) => self.output.print(&json(instance, line)?),
+            (Item::Line(line), false) => self.output.print_foreign(prefix, line),
+            (Item::Gap(gap), true) => self.output.print(&gap_json(instance, gap)?),
+            (Item::Gap(gap), false) => {
+                let (from, to) = (text(gap.from.as_ref()), text(gap.to.as_ref()));
+                let (from, to) = (from.unwrap_or("the beginning"), to.unwrap_or("now"));
+                self.output.print(&format!(
+                    "{prefix}gap: lines between {from} and {to} were rotated away before they were read here"
+                ))
+            }
         }
     }
 }
@@ -67,6 +77,28 @@ fn json(instance: &str, line: &[u8]) -> serde_json::Result<String> {
         stream,
         text,
     })
+}
+
+/// Lines that are missing, as `logs --json` prints them.
+#[derive(Debug, Serialize)]
+struct GapJson<'a> {
+    instance: &'a str,
+    /// Of the last line before and the first one after.
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+}
+
+fn gap_json(instance: &str, gap: &Gap) -> serde_json::Result<String> {
+    let gap = GapJson {
+        instance,
+        from: text(gap.from.as_ref()),
+        to: text(gap.to.as_ref()),
+    };
+    Ok(format!("{{\"gap\":{}}}", serde_json::to_string(&gap)?))
+}
+
+fn text(time: Option<&Vec<u8>>) -> Option<&str> {
+    time.and_then(|time| std::str::from_utf8(time).ok())
 }
 
 fn prefixes(logs: &[Whose]) -> Vec<String> {

@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use super::backwards::{LINE_BYTES_MAX, each_line_from_the_end};
 use super::files::{Backwards, LogFile, is_other, written_after};
-use super::filter::Filter;
+use super::filter::{Filter, time};
 
 /// The log of one instance.
 #[derive(Debug)]
@@ -17,7 +18,32 @@ pub(super) struct Tail {
     files: VecDeque<LogFile>,
     /// A line that is not written to its end yet.
     partial: Vec<u8>,
+    /// The line after a gap, once the gap was given.
+    after_gap: Option<Vec<u8>>,
+    last_time: Option<Vec<u8>>,
+    /// The end of the last line, by which a file that begins anew is known also when it is longer again.
+    mark: Vec<u8>,
 }
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    Line(Vec<u8>),
+    /// Lines were rotated away before they were read.
+    Gap(Gap),
+}
+
+/// Lines between these two times are missing. How many nobody can tell: the files that held them are gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Of the last line before it, if that was read here.
+    pub(super) from: Option<Vec<u8>>,
+    /// Of the first line after it.
+    pub(super) to: Option<Vec<u8>>,
+}
+
+/// Bytes of a line that tell it from others: its end has the text, and a time where it is short.
+const MARK_BYTES: usize = 64;
 
 impl Tail {
     /// Stands before the newest `lines` that the filter admits, or before all of them.
@@ -51,6 +77,9 @@ impl Tail {
             path,
             files,
             partial: Vec::new(),
+            after_gap: None,
+            last_time: None,
+            mark: Vec::new(),
         })
     }
 
@@ -59,23 +88,47 @@ impl Tail {
         !self.files.is_empty()
     }
 
-    /// The next line that is there; `None` at the end. The end of a line that is being written is waited for, unless
-    /// nothing `follows`.
-    pub(super) fn next_line(&mut self, follows: bool) -> io::Result<Option<Vec<u8>>> {
+    /// What is there next; `None` at the end. The end of a line that is being written is waited for, unless nothing `follows`.
+    pub(super) fn next(&mut self, follows: bool) -> io::Result<Option<Item>> {
+        let (line, is_after_gap) = match self.after_gap.take() {
+            Some(line) => (line, false),
+            None => {
+                let Some(line) = self.next_line(follows)? else {
+                    return Ok(None);
+                };
+                let file = self.files.front_mut();
+                let flag = file.map(|file| std::mem::take(&mut file.follows_gap));
+                (line, flag.unwrap_or(false))
+            }
+        };
+        let own_time = time(&line).map(<[u8]>::to_vec);
+        if is_after_gap {
+            self.after_gap = Some(line);
+            return Ok(Some(Item::Gap(Gap {
+                from: self.last_time.clone(),
+                to: own_time,
+            })));
+        }
+        self.last_time = own_time.or(self.last_time.take());
+        Ok(Some(Item::Line(line)))
+    }
+
+    fn next_line(&mut self, follows: bool) -> io::Result<Option<Vec<u8>>> {
         while let Some(file) = self.files.front_mut() {
             let room = LINE_BYTES_MAX.saturating_sub(self.partial.len()) as u64;
-            (&mut file.reader)
+            let read = (&mut file.reader)
                 .take(room)
                 .read_until(b'\n', &mut self.partial)?;
+            if read > 0 {
+                let from = self.partial.len().saturating_sub(MARK_BYTES);
+                self.mark = self.partial[from..].to_vec();
+            }
             let is_whole = self.partial.ends_with(b"\n");
             if is_whole {
                 self.partial.pop();
             }
             let is_line = is_whole || self.partial.len() >= LINE_BYTES_MAX;
             let is_last_file = self.files.len() == 1;
-            if !is_line && !is_last_file {
-                self.files.pop_front();
-            }
             let may_grow = self.partial.is_empty() || is_last_file && follows;
             if is_line || !may_grow {
                 return Ok(Some(std::mem::take(&mut self.partial)));
@@ -83,13 +136,15 @@ impl Tail {
             if is_last_file {
                 return Ok(None);
             }
+            self.files.pop_front();
+            self.mark.clear();
         }
         Ok(None)
     }
 
     /// Looks whether there is another file than before: rotated, deleted, made anew.
     pub(super) fn look(&mut self) -> io::Result<()> {
-        let Some(last) = self.files.back_mut() else {
+        let Some(last) = self.files.back() else {
             let mut files = Backwards::new(&self.path);
             while let Some(file) = files.next()? {
                 self.files.push_front(file);
@@ -97,14 +152,39 @@ impl Tail {
             return Ok(());
         };
         if is_other(&self.path, last) {
-            let later = written_after(&self.path, last)?;
-            self.files.extend(later);
-        } else if last.metadata()?.len() < last.reader.stream_position()? {
-            // It begins anew in the same file, as it does where no rotated files are kept.
-            last.reader.seek(SeekFrom::Start(0))?;
+            let mut later = written_after(&self.path, last)?;
+            if let Some(first) = later.files.first_mut() {
+                first.follows_gap = later.is_gap;
+            }
+            self.files.extend(later.files);
+        } else if self.begins_anew()? {
+            // As it does where no rotated files are kept: what was not read of the old content is gone.
+            if let Some(file) = self.files.back_mut() {
+                file.reader.seek(SeekFrom::Start(0))?;
+                file.follows_gap = true;
+            }
             self.partial.clear();
+            self.mark.clear();
         }
         Ok(())
+    }
+
+    /// Whether the one file that is read no longer holds what was read of it.
+    fn begins_anew(&mut self) -> io::Result<bool> {
+        // One that is only opened so far has not been read.
+        let [file] = self.files.make_contiguous() else {
+            return Ok(false);
+        };
+        let position = file.reader.stream_position()?;
+        if file.metadata()?.len() < position {
+            return Ok(true);
+        }
+        let mut found = vec![0; self.mark.len()];
+        let at = position.saturating_sub(found.len() as u64);
+        match file.reader.get_ref().read_exact_at(&mut found, at) {
+            Ok(()) => Ok(found != self.mark),
+            Err(error) => when_truncated(error),
+        }
     }
 }
 
@@ -130,9 +210,12 @@ mod tests {
 
     fn rest_of(tail: &mut Tail) -> Vec<String> {
         tail.look().unwrap();
-        let next = || tail.next_line(true).unwrap();
+        let next = || tail.next(true).unwrap();
         std::iter::from_fn(next)
-            .map(|line| String::from_utf8(line).unwrap())
+            .map(|item| match item {
+                Item::Line(line) => String::from_utf8(line).unwrap(),
+                Item::Gap(_) => "gap".to_owned(),
+            })
             .collect()
     }
 
@@ -197,6 +280,52 @@ mod tests {
         append(&path, "second, and longer\n");
         assert_eq!(rest_of(&mut tail), ["second, and longer"]);
         fs::write(&path, "third\n").unwrap();
-        assert_eq!(rest_of(&mut tail), ["third"]);
+        assert_eq!(rest_of(&mut tail), ["gap", "third"]);
+        fs::write(&path, "fourth and much longer than before\n").unwrap();
+        let last = "fourth and much longer than before";
+        assert_eq!(
+            rest_of(&mut tail),
+            ["gap", last],
+            "it is known by its content"
+        );
+    }
+
+    #[test]
+    fn files_that_were_rotated_away_unread_leave_a_gap() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let rotate = || {
+            let rotated = |number: u32| folder.path().join(format!("a.log.{number}"));
+            let _ = fs::rename(rotated(1), rotated(2));
+            fs::rename(&path, rotated(1)).unwrap();
+        };
+        let stamped = |second: u32| format!("2026-11-24T21:00:{second:02}.000Z out {second}");
+        append(&path, &(stamped(1) + "\n"));
+        let mut tail = Tail::open(path.clone(), &ALL, Some(9)).unwrap();
+        assert_eq!(rest_of(&mut tail), [stamped(1)]);
+        append(&path, &(stamped(2) + "\n"));
+        for second in 3..7 {
+            rotate();
+            append(&path, &(stamped(second) + "\n"));
+        }
+        tail.look().unwrap();
+        assert_eq!(
+            tail.next(true).unwrap(),
+            Some(Item::Line(stamped(2).into()))
+        );
+        let at = |second| Some(stamped(second).as_bytes()[..24].to_vec());
+        let gap = Gap {
+            from: at(2),
+            to: at(4),
+        };
+        assert_eq!(tail.next(true).unwrap(), Some(Item::Gap(gap)));
+        assert_eq!(rest_of(&mut tail), [stamped(4), stamped(5), stamped(6)]);
+        rotate();
+        append(&path, &(stamped(7) + "\n"));
+        assert_eq!(
+            rest_of(&mut tail),
+            [stamped(7)],
+            "nothing is missing any more"
+        );
     }
 }

@@ -43,6 +43,10 @@ const EVENTS_OF: &str = "
     FROM events e LEFT JOIN instances i ON i.instance_id = e.instance_id
     WHERE e.instance_id = :instance AND e.event_id < :before AND e.level >= :level
     ORDER BY e.event_id DESC LIMIT :limit";
+const EVENTS_AFTER: &str = "
+    SELECT e.event_id, e.ts_ms, e.instance_id, i.name, e.invocation_id, e.level, e.kind, e.message, e.data
+    FROM events e LEFT JOIN instances i ON i.instance_id = e.instance_id
+    WHERE e.event_id > ?1 ORDER BY e.event_id LIMIT ?2";
 const ALERTS: &str = "
     SELECT a.alert_id, a.instance_id, i.name, a.key, a.severity, a.state, a.message, a.value, a.threshold, a.evidence,
         a.recommendation, a.since_ms, a.updated_ms, a.resolved_ms
@@ -59,6 +63,7 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
     ("INVOCATIONS", INVOCATIONS),
     ("EVENTS", EVENTS),
     ("EVENTS_OF", EVENTS_OF),
+    ("EVENTS_AFTER", EVENTS_AFTER),
     ("ALERTS", ALERTS),
     ("ALERTS_FIRING", ALERTS_FIRING),
 ];
@@ -99,6 +104,12 @@ impl Snapshot<'_> {
                 event,
             ),
         }
+    }
+
+    /// The first events after one, oldest first, for whoever follows. A level or an instance asked of the database here would
+    /// make it walk through all of them for one that is rare.
+    pub fn events_after(&self, event_id: i64, limit: usize) -> Result<Vec<EventRecord>> {
+        self.all(EVENTS_AFTER, [event_id, bounded(limit)], event)
     }
 
     /// Alerts, firing ones first, newest first.

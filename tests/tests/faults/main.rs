@@ -31,6 +31,7 @@ mod parent_death_signal;
 mod replaced_log_folder;
 mod second_coordinator;
 mod slow_stop;
+mod slow_subscriber;
 mod start_after_stop;
 mod strange_bytes;
 mod stray_print;
