@@ -151,6 +151,8 @@ pub(crate) enum Command {
     Stop(Targets),
     /// Stop agents and start them again
     Restart(Targets),
+    /// Forget the failures of agents; those in BACKOFF or FATAL are tried again at once
+    Reset(Targets),
     /// Send a signal to the process groups of agents
     Signal {
         /// Such as SIGUSR1

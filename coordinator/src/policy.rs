@@ -1,7 +1,7 @@
 //! An agent's configuration as the rules of its lifecycle. It decides nothing.
 
 use coordinator_config::{AgentConfig, Protocol, Restart};
-use lifecycle::{Policy, Readiness};
+use lifecycle::{MaxAge, Policy, Readiness};
 
 /// The rules of an agent's instances.
 pub(crate) fn policy_of(agent: &AgentConfig) -> Policy {
@@ -39,5 +39,10 @@ pub(crate) fn policy_of(agent: &AgentConfig) -> Policy {
         heartbeat_timeout,
         watchdog_grace: agent.watchdog_grace,
         stop_timeout: agent.stop_timeout,
+        max_age: agent.max_age.map(|after| MaxAge {
+            after,
+            variance: agent.max_age_variance,
+        }),
+        schedule: None,
     }
 }

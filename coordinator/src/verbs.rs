@@ -64,6 +64,7 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Start(ref targets)) => act_on(&cli, Change::Start, targets),
         Some(Command::Stop(ref targets)) => act_on(&cli, Change::Stop, targets),
         Some(Command::Restart(ref targets)) => act_on(&cli, Change::Restart, targets),
+        Some(Command::Reset(ref targets)) => act_on(&cli, Change::Reset, targets),
         Some(Command::Signal {
             ref signal,
             ref names,

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use coordinator_config::duration_text;
-use lifecycle::{Cause, Hang, Phase, Surrender};
+use lifecycle::{Cause, Hang, Left, Phase, Surrender, Why};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use shared_state::InstanceState;
@@ -68,7 +68,7 @@ fn surrender(surrender: Surrender) -> String {
 pub(crate) fn state(phase: &Phase) -> InstanceState {
     match phase {
         Phase::Stopped => InstanceState::Stopped,
-        Phase::Waiting { .. } => InstanceState::Waiting,
+        Phase::Waiting { .. } | Phase::Scheduled => InstanceState::Waiting,
         Phase::Spawning | Phase::Starting { .. } => InstanceState::Starting,
         Phase::Running { .. } => InstanceState::Running,
         Phase::Unhealthy { .. } => InstanceState::Unhealthy,
@@ -87,6 +87,7 @@ pub(crate) fn reason(phase: &Phase, spawn_error: Option<&str>, waits_for: &str) 
     };
     match *phase {
         Phase::Stopped => "stopped as asked".into(),
+        Phase::Scheduled => "next run by schedule".into(),
         Phase::Waiting { .. } => format!("waits for {waits_for}"),
         Phase::Spawning => "is being started".into(),
         Phase::Starting { .. } => "started, not ready yet".into(),
@@ -99,9 +100,13 @@ pub(crate) fn reason(phase: &Phase, spawn_error: Option<&str>, waits_for: &str) 
             false => format!("{}; it got the watchdog signal", hang(found)),
             true => format!("{}; it was killed and has not ended yet", hang(found)),
         },
-        Phase::Stopping { killed, .. } => match killed {
-            false => "asked to stop".into(),
-            true => "did not stop in time; it was killed".into(),
+        Phase::Stopping { killed: true, .. } => "did not stop in time; it was killed".into(),
+        Phase::Stopping { why, .. } => match why {
+            Why::Asked => "asked to stop".into(),
+            Why::Old { age } => format!(
+                "is {} old, as old as max_age lets it become; another takes its place",
+                age_text(age)
+            ),
         },
         // When it is tried again is a time of its own: a text would soon be wrong.
         Phase::Backoff { cause, hang, .. } => ended(cause, hang),
@@ -124,6 +129,36 @@ pub(crate) fn reason(phase: &Phase, spawn_error: Option<&str>, waits_for: &str) 
             format!("{}; last: {last}{retry}", surrender(why))
         }
     }
+}
+
+/// Kind and message of the event about a time of the schedule that starts nothing.
+pub(crate) fn left_out(left: Left) -> (&'static str, &'static str) {
+    match left {
+        Left::Skipped => (
+            "run_skipped",
+            "a time of its schedule was skipped: the run before is still going",
+        ),
+        Left::Queued => (
+            "run_queued",
+            "a time of its schedule came during a run; it runs once more right after",
+        ),
+        Left::QueueFull => (
+            "run_skipped",
+            "a time of its schedule was skipped: one run waits already",
+        ),
+        Left::Fatal => (
+            "run_skipped",
+            "a time of its schedule was skipped: it is FATAL",
+        ),
+    }
+}
+
+/// Whole seconds where there are many.
+fn age_text(age: Duration) -> String {
+    duration_text(match age.as_secs() {
+        0..10 => Duration::from_millis(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        seconds => Duration::from_secs(seconds),
+    })
 }
 
 /// How long until then, for people.

@@ -66,6 +66,10 @@ pub struct AgentConfig {
     pub short_lived_max: u32,
     /// After this long FATAL is tried again; `None` for never.
     pub fatal_retry: Option<Duration>,
+    /// How old a process may become on average; `None` for as old as it likes.
+    pub max_age: Option<Duration>,
+    /// The share of `max_age` by which one may at random be younger or older.
+    pub max_age_variance: f64,
     /// How long it may take to become ready (`protocol = "json"`).
     pub ready_timeout: Duration,
     /// Ready when alive for this long (`protocol = "none"`).

@@ -87,6 +87,8 @@ impl AgentConfig {
             "restart_window": duration_text(self.restart_window),
             "short_lived_max": self.short_lived_max,
             "fatal_retry": optional(self.fatal_retry),
+            "max_age": optional(self.max_age),
+            "max_age_variance": self.max_age_variance,
             "ready_timeout": duration_text(self.ready_timeout),
             "ready_after": duration_text(self.ready_after),
             "heartbeat_timeout": optional(self.heartbeat_timeout),

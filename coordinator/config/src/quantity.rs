@@ -54,6 +54,10 @@ pub(crate) struct Bytes<const MIN: u64, const MAX: u64>(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Factor(pub(crate) f64);
 
+/// A share of a whole, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Share(pub(crate) f64);
+
 /// The duration as it is written in the file: the largest unit that leaves nothing over.
 #[must_use]
 pub fn duration_text(duration: Duration) -> String {
@@ -204,20 +208,37 @@ impl<const MIN: u64, const MAX: u64> FromToml for Bytes<MIN, MAX> {
     }
 }
 
+/// A number of any kind within a range.
+fn read_number(
+    (min, max): (f64, f64),
+    value: &DeValue<'_>,
+    origin: &Origin,
+    problems: &mut Problems<'_>,
+) -> Option<f64> {
+    let number: Option<f64> = match value {
+        DeValue::Integer(number) => {
+            integer(number).and_then(|number| i32::try_from(number).ok().map(f64::from))
+        }
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        _ => None,
+    };
+    let fitting = number.filter(|number| (min..=max).contains(number));
+    if fitting.is_none() {
+        let expected = format!("a number from {min} to {max}");
+        problems.add(origin, describe(value), expected, None);
+    }
+    fitting
+}
+
 impl FromToml for Factor {
     fn read(value: &DeValue<'_>, origin: &Origin, problems: &mut Problems<'_>) -> Option<Self> {
-        let number: Option<f64> = match value {
-            DeValue::Integer(number) => {
-                integer(number).and_then(|number| i32::try_from(number).ok().map(f64::from))
-            }
-            DeValue::Float(number) => number.as_str().parse().ok(),
-            _ => None,
-        };
-        let fitting = number.filter(|number| (1.0..=100.0).contains(number));
-        if fitting.is_none() {
-            problems.add(origin, describe(value), "a number from 1 to 100", None);
-        }
-        fitting.map(Self)
+        read_number((1.0, 100.0), value, origin, problems).map(Self)
+    }
+}
+
+impl FromToml for Share {
+    fn read(value: &DeValue<'_>, origin: &Origin, problems: &mut Problems<'_>) -> Option<Self> {
+        read_number((0.0, 1.0), value, origin, problems).map(Self)
     }
 }
 
@@ -248,4 +269,5 @@ inline_schema!([const MIN: u64, const MAX: u64] Bytes<MIN, MAX>, "Size",
         { "type": "integer", "minimum": MIN, "maximum": MAX },
         { "type": "string", "pattern": "^[0-9]+ ?(B|kB|KiB|MB|MiB|GB|GiB)$" },
     ] }));
+inline_schema!([] Share, "Share", json_schema!({ "type": "number", "minimum": 0, "maximum": 1 }));
 inline_schema!([] Factor, "Factor", json_schema!({ "type": "number", "minimum": 1, "maximum": 100 }));

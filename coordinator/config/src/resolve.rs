@@ -203,6 +203,8 @@ impl Layers<'_> {
             restart_window: pick!(restart_window).0,
             short_lived_max: pick!(short_lived_max).0,
             fatal_retry: pick!(fatal_retry).0,
+            max_age: pick!(max_age).0,
+            max_age_variance: pick!(max_age_variance).0,
             ready_timeout: pick!(ready_timeout).0,
             ready_after: pick!(ready_after).0,
             heartbeat_timeout: heartbeat_timeout.filter(|_| protocol == crate::Protocol::Json),

@@ -12,7 +12,7 @@ use crate::command::Command;
 use crate::dependency::Dependency;
 use crate::free::{EnvTable, FreeTable, VariablePattern};
 use crate::problems::{Origin, Problems};
-use crate::quantity::{Bytes, DAY, Factor, HOUR, MINUTE, SECOND, Span, SpanOrNever, Whole};
+use crate::quantity::{Bytes, DAY, Factor, HOUR, MINUTE, SECOND, Share, Span, SpanOrNever, Whole};
 use crate::rlimits::LimitsTable;
 use crate::value::{Found, FromToml, read_found, table, unknown_key};
 use crate::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
@@ -194,6 +194,10 @@ tables! {
         short_lived_max: Whole<1, 1_000_000>,
         /// How long after it was given up it is tried again.
         fatal_retry: SpanOrNever<SECOND, { 365 * DAY }>,
+        /// How old a process may become before another takes its place.
+        max_age: SpanOrNever<SECOND, { 365 * DAY }>,
+        /// The share of `max_age` by which a process may at random be younger or older.
+        max_age_variance: Share,
         /// How long it may take to say that it is ready; only with protocol "json".
         ready_timeout: Span<100, DAY>,
         /// It is ready once it has lived for this long; only with protocol "none".

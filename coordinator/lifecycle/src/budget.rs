@@ -66,6 +66,20 @@ impl Budget {
         Ok(delay)
     }
 
+    /// An invocation ended well, or was ended in good health: what it was healthy for counts, and nothing is used up.
+    pub(crate) fn note_health(&mut self, healthy: Duration, policy: &Policy) {
+        if healthy >= policy.stable_after {
+            self.failures = 0;
+            self.is_on_probation = false;
+        }
+    }
+
+    /// An invocation finished as wanted: the next one begins a series of its own.
+    pub(crate) fn note_finish(&mut self) {
+        self.failures = 0;
+        self.is_on_probation = false;
+    }
+
     /// A restart takes place.
     pub(crate) fn note_restart(&mut self, now: Instant, policy: &Policy) {
         self.forget_before(now, policy);

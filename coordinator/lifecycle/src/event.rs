@@ -8,6 +8,14 @@ use std::time::Instant;
 pub enum Event {
     /// The operator wants it up, now: what earlier failures used up is forgotten.
     Start,
+    /// The coordinator begins: it is wanted up, at once or at the next time of its schedule.
+    Enable,
+    /// A time of its schedule has come.
+    Due,
+    /// The operator wants earlier failures to be forgotten; where one is waited for, the next attempt is made now.
+    Reset,
+    /// The rules have changed: times that the present phase waits for follow them.
+    Reconfigured,
     /// The operator wants it down.
     Stop,
     /// The operator wants it down without its grace.
@@ -18,7 +26,10 @@ pub enum Event {
         ready: bool,
     },
     /// The answer to [`Effect::Spawn`]: the process lives.
-    Spawned,
+    Spawned {
+        /// A fresh random number, at least 0 and below 1, for how old it may become.
+        random: f64,
+    },
     /// The process ended, or could not be started: for the decision both are the same.
     Gone {
         /// How.
@@ -61,6 +72,21 @@ pub enum Effect {
     Kill,
     /// An essential agent cannot be kept alive: end everything.
     GiveUp,
+    /// Tell people that a time of the schedule does not start anything now.
+    LeaveOut(Left),
+}
+
+/// What became of a time of the schedule that started nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The run before is still going, and this time is left out.
+    Skipped,
+    /// The run before is still going, and one run follows right after it.
+    Queued,
+    /// One waits already.
+    QueueFull,
+    /// It is FATAL, which only a retry or a start by hand ends.
+    Fatal,
 }
 
 /// Which start this is.
@@ -72,6 +98,16 @@ pub struct Start {
     pub kind: StartKind,
 }
 
+impl StartKind {
+    /// Whether it follows a failure, and counts as a restart.
+    pub fn is_restart(self) -> bool {
+        match self {
+            Self::Restart | Self::Retry => true,
+            Self::Wanted | Self::Scheduled | Self::Renewal => false,
+        }
+    }
+}
+
 /// Why a process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartKind {
@@ -81,4 +117,8 @@ pub enum StartKind {
     Restart,
     /// The slow retry of one that is FATAL.
     Retry,
+    /// A time of its schedule has come.
+    Scheduled,
+    /// The one before had become as old as it may.
+    Renewal,
 }

@@ -16,7 +16,7 @@ mod phase;
 mod policy;
 
 pub use budget::Budget;
-pub use event::{Cause, Effect, Event, Start, StartKind};
+pub use event::{Cause, Effect, Event, Left, Start, StartKind};
 pub use machine::{Lifecycle, Parts};
-pub use phase::{Goal, Hang, Phase, Surrender};
-pub use policy::{Policy, Readiness, Restart};
+pub use phase::{Goal, Hang, Phase, Surrender, Why};
+pub use policy::{MaxAge, Overlap, Policy, Readiness, Restart};

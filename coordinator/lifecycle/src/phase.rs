@@ -19,6 +19,8 @@ pub enum Goal {
 pub enum Phase {
     /// Not wanted.
     Stopped,
+    /// Wanted, at the next time of its schedule, which the caller knows and tells by an event: so no deadline.
+    Scheduled,
     /// Wanted, but something that it depends on is not ready. Its end is the other agent's business, so no deadline.
     Waiting {
         /// What it will be then.
@@ -32,15 +34,25 @@ pub enum Phase {
         since: Instant,
         /// Then it is ready, or hangs: see [`Readiness`](crate::Readiness).
         ready_by: Instant,
+        /// The random number of its age.
+        random: f64,
     },
     /// The process is ready.
     Running {
+        /// Start of the process.
+        since: Instant,
+        /// The random number of its age.
+        random: f64,
         /// Since when it is ready.
         ready_at: Instant,
         /// The last sign of its work.
         last_sign: Instant,
+        /// The next sign is awaited from then on.
+        awaited_from: Instant,
         /// Whether the heartbeat timeout runs, and until when; absent where none is configured.
         silent_at: Option<Instant>,
+        /// It is replaced then; absent where it may become as old as it likes.
+        old_at: Option<Instant>,
     },
     /// The process hangs and is being ended.
     Unhealthy {
@@ -55,6 +67,8 @@ pub enum Phase {
     },
     /// The process was asked to end.
     Stopping {
+        /// Why.
+        why: Why,
         /// KILL is sent then, and again after it.
         kill_at: Instant,
         /// Whether KILL was sent.
@@ -86,6 +100,18 @@ pub enum Phase {
         cause: Cause,
         /// Whether it hung before.
         hang: Option<Hang>,
+    },
+}
+
+/// Why a process was asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The operator wants it.
+    Asked,
+    /// It has become older than it may; another one follows.
+    Old {
+        /// How old it was.
+        age: Duration,
     },
 }
 
@@ -133,11 +159,20 @@ impl Phase {
     pub fn deadline(&self) -> Option<Instant> {
         match *self {
             Self::Starting { ready_by, .. } => Some(ready_by),
-            Self::Running { silent_at, .. } => silent_at,
+            Self::Running {
+                silent_at, old_at, ..
+            } => match (silent_at, old_at) {
+                (Some(silent_at), Some(old_at)) => Some(silent_at.min(old_at)),
+                (one, other) => one.or(other),
+            },
             Self::Unhealthy { kill_at, .. } | Self::Stopping { kill_at, .. } => Some(kill_at),
             Self::Backoff { until, .. } => Some(until),
             Self::Fatal { retry_at, .. } => retry_at,
-            Self::Stopped | Self::Waiting { .. } | Self::Spawning | Self::Exited { .. } => None,
+            Self::Stopped
+            | Self::Scheduled
+            | Self::Waiting { .. }
+            | Self::Spawning
+            | Self::Exited { .. } => None,
         }
     }
 
@@ -149,6 +184,7 @@ impl Phase {
             | Self::Unhealthy { .. }
             | Self::Stopping { .. } => true,
             Self::Stopped
+            | Self::Scheduled
             | Self::Waiting { .. }
             | Self::Spawning
             | Self::Backoff { .. }

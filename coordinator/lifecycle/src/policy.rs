@@ -36,6 +36,39 @@ pub struct Policy {
     pub watchdog_grace: Duration,
     /// From the request to stop to KILL.
     pub stop_timeout: Duration,
+    /// Older processes are replaced; `None` for never.
+    pub max_age: Option<MaxAge>,
+    /// Whether it runs at certain times only, and what then happens if it still runs.
+    pub schedule: Option<Overlap>,
+}
+
+/// How old a process may become.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaxAge {
+    /// From the start of the process, on average.
+    pub after: Duration,
+    /// By which share of it a single process may be younger or older, from 0 to 1: many that were started together are
+    /// then not replaced together.
+    pub variance: f64,
+}
+
+impl MaxAge {
+    /// How old a process becomes that drew this random number, at least 0 and below 1.
+    pub fn of(self, random: f64) -> Duration {
+        let variance = self.variance.clamp(0.0, 1.0);
+        let share = 1.0 + variance * (2.0 * random.clamp(0.0, 1.0) - 1.0);
+        // What is no number, or more than a duration holds, leaves the age as it is.
+        Duration::try_from_secs_f64(self.after.as_secs_f64() * share).unwrap_or(self.after)
+    }
+}
+
+/// What happens if a time of the schedule comes while the run before is still going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// That time is left out.
+    Skip,
+    /// One run, and never more than one, waits for the end of the other.
+    Queue,
 }
 
 /// When an invocation that ended by itself is followed by another.

@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lifecycle::{Cause, Effect, Event, Goal, Lifecycle, Phase, Policy, Readiness, Restart};
+use lifecycle::{
+    Cause, Effect, Event, Goal, Left, Lifecycle, MaxAge, Overlap, Phase, Policy, Readiness, Restart,
+};
 
 const DOCUMENT: &str = include_str!("../../../docs/ARCHITECTURE.md");
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "Stopped",
+    "Scheduled",
     "Waiting",
     "Spawning",
     "Spawning (unwanted)",
@@ -23,9 +26,17 @@ const COLUMNS: [&str; 12] = [
     "Stopping (wanted)",
 ];
 
-const ROWS: [&str; 21] = [
+const ROWS: [&str; 30] = [
     "Start",
     "Start, dependencies not ready",
+    "Enable",
+    "Enable, no schedule",
+    "Due",
+    "Due, queue",
+    "Due, no schedule",
+    "Reset",
+    "Reconfigured",
+    "Reconfigured, no schedule",
     "Stop",
     "Kill",
     "Dependencies ready",
@@ -44,6 +55,7 @@ const ROWS: [&str; 21] = [
     "Deadline, slept until now",
     "Deadline, dependencies not ready",
     "Deadline, ready by being alive",
+    "Deadline, too old",
     "Deadline, too early",
 ];
 
@@ -66,6 +78,8 @@ fn policy() -> Policy {
         heartbeat_timeout: Some(SOME),
         watchdog_grace: SOME,
         stop_timeout: SOME,
+        max_age: None,
+        schedule: Some(Overlap::Skip),
     }
 }
 
@@ -85,12 +99,14 @@ fn machine_in(column: &str, start: Instant) -> (Lifecycle, Instant) {
         policy.short_lived_max = 1;
     }
     let deadline = Event::Deadline { awake_since: start };
-    let running = [Event::Start, Event::Spawned, Event::Heartbeat];
+    let spawned = Event::Spawned { random: 0.5 };
+    let running = [Event::Start, spawned, Event::Heartbeat];
     let events: Vec<Event> = match column {
         "Stopped" => vec![],
+        "Scheduled" => vec![Event::Enable],
         "Waiting" | "Spawning" => vec![Event::Start],
         "Spawning (unwanted)" => vec![Event::Start, Event::Stop],
-        "Starting" => vec![Event::Start, Event::Spawned],
+        "Starting" => vec![Event::Start, spawned],
         "Running" => running.to_vec(),
         "Unhealthy" => [&running[..], &[deadline]].concat(),
         "Stopping" => [&running[..], &[Event::Stop]].concat(),
@@ -117,11 +133,15 @@ fn event_of(row: &str, machine: &Lifecycle, now: Instant) -> (Event, Instant, Po
     let long_ago = now - SOME * 100;
     let event = match row.split(',').next().unwrap_or(row) {
         "Start" => Event::Start,
+        "Enable" => Event::Enable,
+        "Due" => Event::Due,
+        "Reset" => Event::Reset,
+        "Reconfigured" => Event::Reconfigured,
         "Stop" => Event::Stop,
         "Kill" => Event::Kill,
         "Dependencies ready" => Event::Dependencies { ready: true },
         "Dependencies not ready" => Event::Dependencies { ready: false },
-        "Spawned" => Event::Spawned,
+        "Spawned" => Event::Spawned { random: 0.5 },
         "Ready" => Event::Ready,
         "Heartbeat" => Event::Heartbeat,
         "Gone" => gone(i32::from(row != "Gone, finished")),
@@ -146,6 +166,19 @@ fn event_of(row: &str, machine: &Lifecycle, now: Instant) -> (Event, Instant, Po
         policy.short_lived_max = 1;
     }
     policy.essential = row.contains("essential");
+    if row.contains("no schedule") {
+        policy.schedule = None;
+    }
+    if row.contains("queue") {
+        policy.schedule = Some(Overlap::Queue);
+    }
+    if row.contains("too old") {
+        policy.heartbeat_timeout = None;
+        policy.max_age = Some(MaxAge {
+            after: Duration::ZERO,
+            variance: 0.0,
+        });
+    }
     if row.contains("being alive") {
         policy.readiness = Readiness::Lives { after: SOME };
     }
@@ -171,6 +204,8 @@ fn outcome(row: &str, column: &str) -> String {
         Some(Effect::SignalHang) => ", signal hang",
         Some(Effect::Kill) => ", kill",
         Some(Effect::GiveUp) => ", give up",
+        Some(Effect::LeaveOut(Left::Queued)) => ", queue",
+        Some(Effect::LeaveOut(_)) => ", leave out",
     };
     label(&machine) + words
 }
@@ -179,6 +214,7 @@ fn label(machine: &Lifecycle) -> String {
     let up = machine.goal() == Goal::Up;
     let (name, goal) = match machine.phase() {
         Phase::Stopped => ("Stopped", Goal::Down),
+        Phase::Scheduled => ("Scheduled", Goal::Up),
         Phase::Waiting { .. } => ("Waiting", Goal::Up),
         Phase::Spawning if up => ("Spawning", Goal::Up),
         Phase::Spawning => ("Spawning (unwanted)", Goal::Down),

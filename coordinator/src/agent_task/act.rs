@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use agent_protocol::{Ack, CoordinatorMessage, Nack, Records, Stop};
-use lifecycle::{Cause, Effect, Event, Goal, Phase, Start, StartKind};
+use lifecycle::{Cause, Effect, Event, Goal, Phase, Start};
 use nix::sys::signal::Signal;
 use shared_state::{Fact, RecordsBatch};
 
@@ -50,6 +50,11 @@ impl AgentTask {
                 self.was_wanted = true;
                 self.step(Event::Start);
             }
+            Command::Enable => {
+                self.was_wanted = true;
+                self.step(Event::Enable);
+            }
+            Command::Reset => self.step(Event::Reset),
             Command::Stop => self.step(Event::Stop),
             Command::Kill => self.step(Event::Kill),
             Command::Restart => {
@@ -84,6 +89,7 @@ impl AgentTask {
         if self.instance.config.depends_on.is_empty() {
             self.step(Event::Dependencies { ready: true });
         }
+        self.step(Event::Reconfigured);
         if new.restart && self.lifecycle.goal() == Goal::Up {
             self.step(Event::Stop);
             self.step(Event::Start);
@@ -128,6 +134,7 @@ impl AgentTask {
             Effect::RequestStop => self.request_stop(),
             Effect::SignalHang => self.signal(kernel_signal(self.instance.config.watchdog_signal)),
             Effect::Kill => self.signal(Signal::SIGKILL),
+            Effect::LeaveOut(left) => self.tell_left_out(left),
             Effect::GiveUp => {
                 let name = &self.instance.name;
                 self.shared
@@ -158,7 +165,7 @@ impl AgentTask {
     }
 
     fn start(&mut self, start: Start) -> Option<Event> {
-        if start.kind != StartKind::Wanted {
+        if start.kind.is_restart() {
             self.restarts += 1;
         }
         let id = self.shared.writer.next_invocation_id();
@@ -169,7 +176,9 @@ impl AgentTask {
                 self.spawn_error = None;
                 self.record_start(id, start, Some(started.child.pid()), now_ms);
                 self.begin_invocation(id, started, now, now_ms);
-                Some(Event::Spawned)
+                Some(Event::Spawned {
+                    random: fastrand::f64(),
+                })
             }
             Err(error) => {
                 let cause = Cause::SpawnFailed(error.errno as i32);

@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Stop,
     /// It should not run, without grace.
     Kill,
+    /// The coordinator begins: it should run, or wait for its next time.
+    Enable,
+    /// What earlier failures used up is forgotten; where an attempt is waited for, it is made now.
+    Reset,
     /// It should end and run again, whatever it does now.
     Restart,
     /// It is configured anew.

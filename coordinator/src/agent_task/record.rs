@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lifecycle::{Cause, Goal, Phase, Start, StartKind};
+use lifecycle::{Cause, Goal, Left, Phase, Start, Why};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use shared_state::{
@@ -38,7 +38,7 @@ impl AgentTask {
                 invocation_id,
                 instance_id: self.instance.instance_id,
                 attempt: start.attempt,
-                is_restart: start.kind != StartKind::Wanted,
+                is_restart: start.kind.is_restart(),
                 pid: pid.map(Pid::as_raw),
                 pid_start_ticks: pid.and_then(proc_stat::start_ticks),
                 started_ms: now_ms,
@@ -126,6 +126,14 @@ impl AgentTask {
         } else {
             self.log.add_note(&time, &line);
         }
+    }
+
+    /// A time of the schedule that starts nothing now.
+    pub(super) fn tell_left_out(&mut self, left: Left) {
+        let (kind, message) = words::left_out(left);
+        let agent = self.instance.name.clone();
+        info!(agent, "{message}");
+        self.event(1, kind, message, self.last_invocation_id);
     }
 
     /// Tells what is true now, if that has changed.
@@ -255,6 +263,13 @@ impl AgentTask {
                 warn!(agent, pid, reason, "agent killed");
                 self.event(2, "agent_killed", &reason, id);
             }
+            Phase::Stopping {
+                why: Why::Old { .. },
+                ..
+            } => {
+                info!(agent, pid, reason, "agent is replaced");
+                self.event(1, "agent_replaced", &reason, id);
+            }
             Phase::Stopping { .. } => debug!(agent, pid, "agent asked to stop"),
             Phase::Stopped if !self.was_wanted => info!(agent, reason, "agent not started"),
             Phase::Stopped => {
@@ -270,7 +285,7 @@ impl AgentTask {
                 error!(agent, reason, "agent given up");
                 self.event(3, "agent_fatal", &reason, id);
             }
-            Phase::Waiting { .. } => info!(agent, reason, "agent waits"),
+            Phase::Waiting { .. } | Phase::Scheduled => info!(agent, reason, "agent waits"),
             Phase::Spawning => {}
         }
     }

@@ -47,6 +47,7 @@ pub(super) async fn act(action: Action, shared: &Shared) -> Response {
             (Change::Start, _) => Command::Start,
             (Change::Stop, _) => Command::Stop,
             (Change::Restart, _) => Command::Restart,
+            (Change::Reset, _) => Command::Reset,
             (Change::Signal(_), Some(signal)) => Command::Signal(signal),
             (Change::Signal(_), None) => continue,
             (Change::Shutdown, _) => break,
@@ -118,6 +119,11 @@ fn has_happened(change: &Change, before: &Before, view: &View) -> bool {
     match change {
         Change::Start => is_up,
         Change::Stop => view.pid.is_none() && view.state == InstanceState::Stopped,
+        // The next attempt has begun, whatever becomes of it.
+        Change::Reset => {
+            let waits = [InstanceState::Backoff, InstanceState::Fatal].contains(&view.state);
+            !waits || view.invocation_id != before.invocation_id
+        }
         Change::Restart => is_up && view.invocation_id != before.invocation_id,
         // The end of the coordinator is seen by the client itself: the connection ends.
         Change::Signal(_) | Change::Shutdown => true,
@@ -128,6 +134,6 @@ fn has_happened(change: &Change, before: &Before, view: &View) -> bool {
 fn can_happen(change: &Change, view: &View) -> bool {
     match change {
         Change::Start | Change::Restart => view.state != InstanceState::Fatal,
-        Change::Stop | Change::Signal(_) | Change::Shutdown => true,
+        Change::Stop | Change::Reset | Change::Signal(_) | Change::Shutdown => true,
     }
 }

@@ -96,6 +96,8 @@ pub(crate) enum Change {
     Stop,
     /// They should end and run again.
     Restart,
+    /// What their failures used up should be forgotten, and an attempt that is waited for be made now.
+    Reset,
     /// Their process groups should get this signal, such as `SIGUSR1`.
     Signal(String),
     /// Everything should stop and the coordinator end.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use lifecycle::{Budget, Cause, Goal, Hang, Parts, Phase, StartKind, Surrender};
+use lifecycle::{Budget, Cause, Goal, Hang, Parts, Phase, StartKind, Surrender, Why};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_with::{DeserializeAs, SerializeAs, serde_as};
 
@@ -21,6 +21,7 @@ pub(super) struct PartsDef {
     dependencies_ready: bool,
     #[serde(with = "BudgetDef")]
     budget: Budget,
+    is_queued: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,6 +36,7 @@ enum GoalDef {
 #[serde(remote = "Phase", rename_all = "snake_case")]
 enum PhaseDef {
     Stopped,
+    Scheduled,
     Waiting {
         #[serde(with = "StartKindDef")]
         kind: StartKind,
@@ -45,14 +47,22 @@ enum PhaseDef {
         since: Instant,
         #[serde_as(as = "Monotonic")]
         ready_by: Instant,
+        random: f64,
     },
     Running {
+        #[serde_as(as = "Monotonic")]
+        since: Instant,
+        random: f64,
         #[serde_as(as = "Monotonic")]
         ready_at: Instant,
         #[serde_as(as = "Monotonic")]
         last_sign: Instant,
+        #[serde_as(as = "Monotonic")]
+        awaited_from: Instant,
         #[serde_as(as = "Option<Monotonic>")]
         silent_at: Option<Instant>,
+        #[serde_as(as = "Option<Monotonic>")]
+        old_at: Option<Instant>,
     },
     Unhealthy {
         #[serde(with = "HangDef")]
@@ -63,6 +73,8 @@ enum PhaseDef {
         killed: bool,
     },
     Stopping {
+        #[serde(with = "WhyDef")]
+        why: Why,
         #[serde_as(as = "Monotonic")]
         kill_at: Instant,
         killed: bool,
@@ -99,6 +111,15 @@ enum StartKindDef {
     Wanted,
     Restart,
     Retry,
+    Scheduled,
+    Renewal,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Why", rename_all = "snake_case")]
+enum WhyDef {
+    Asked,
+    Old { age: Duration },
 }
 
 #[derive(Serialize, Deserialize)]

@@ -28,6 +28,7 @@ mod orphans;
 mod out_of_descriptors_and_processes;
 mod out_of_memory_for_processes;
 mod parent_death_signal;
+mod reload_disturbs_nothing_else;
 mod replaced_log_folder;
 mod second_coordinator;
 mod slow_stop;

@@ -27,7 +27,7 @@ fn jitter_is_full_from_zero_on() {
         matches!(story.crash(0.0), Some(Effect::Spawn(_))),
         "no delay at all"
     );
-    story.step(Event::Spawned);
+    story.step(Event::Spawned { random: 0.5 });
     assert_eq!(story.crash_and_return(0.5).0, s(1), "half of two");
 }
 

@@ -1,8 +1,11 @@
 //! Single decisions with their times and numbers, told as short stories.
 //! What must hold in every story stands in `sequences`; which phase follows which, in `table`.
 
+mod age;
 mod delays;
 mod liveness;
+mod rules;
+mod schedule;
 mod surrender;
 
 use std::time::{Duration, Instant};
@@ -32,6 +35,8 @@ fn policy() -> Policy {
         heartbeat_timeout: Some(s(30)),
         watchdog_grace: s(2),
         stop_timeout: s(10),
+        max_age: None,
+        schedule: None,
     }
 }
 
@@ -65,7 +70,7 @@ impl Story {
 
     fn start(&mut self) {
         assert!(matches!(self.step(Event::Start), Some(Effect::Spawn(_))));
-        self.step(Event::Spawned);
+        self.step(Event::Spawned { random: 0.5 });
     }
 
     fn crash(&mut self, random: f64) -> Option<Effect> {
@@ -85,7 +90,7 @@ impl Story {
             panic!("not started again: {:?}", self.machine)
         };
         assert_eq!(start.kind, StartKind::Restart);
-        self.step(Event::Spawned);
+        self.step(Event::Spawned { random: 0.5 });
         (delay, start.attempt)
     }
 

@@ -110,7 +110,7 @@ fn a_start_by_hand_forgets_failures() {
         panic!("{:?}", story.machine)
     };
     assert_eq!((start.attempt, start.kind), (1, StartKind::Wanted));
-    story.step(Event::Spawned);
+    story.step(Event::Spawned { random: 0.5 });
     assert_eq!(story.crash_and_return(0.5), (s(1) / 2, 2));
     story.crash_and_return(0.5);
 }
@@ -130,7 +130,7 @@ fn fatal_is_retried_slowly_and_once_until_it_proved_itself() {
             panic!("{:?}", story.machine)
         };
         assert_eq!(start.kind, StartKind::Retry);
-        story.step(Event::Spawned);
+        story.step(Event::Spawned { random: 0.5 });
         story.step(Event::Heartbeat);
         story.now += s(29);
         story.crash(0.5);
@@ -141,7 +141,7 @@ fn fatal_is_retried_slowly_and_once_until_it_proved_itself() {
     }
     story.now += s(300);
     story.ask();
-    story.step(Event::Spawned);
+    story.step(Event::Spawned { random: 0.5 });
     story.step(Event::Heartbeat);
     story.now += s(30);
     assert_eq!(

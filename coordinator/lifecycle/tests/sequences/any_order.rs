@@ -24,7 +24,11 @@ fn event(base: Instant) -> impl Strategy<Value = Event> {
         Just(Event::Stop),
         Just(Event::Kill),
         any::<bool>().prop_map(|ready| Event::Dependencies { ready }),
-        Just(Event::Spawned),
+        Just(Event::Enable),
+        Just(Event::Due),
+        Just(Event::Reset),
+        Just(Event::Reconfigured),
+        any::<f64>().prop_map(|random| Event::Spawned { random }),
         // Any number at all: infinite, negative, none.
         (cause(), any::<f64>()).prop_map(|(cause, random)| Event::Gone { cause, random }),
         Just(Event::Ready),
@@ -91,7 +95,7 @@ fn asks_only_for_what_makes_sense(
     after: &Lifecycle,
 ) -> TestCaseResult {
     let is_gone = matches!(event, Event::Gone { .. });
-    let has_come = before.phase() == &Phase::Spawning && event == Event::Spawned;
+    let has_come = before.phase() == &Phase::Spawning && matches!(event, Event::Spawned { .. });
     let is_living = (before.phase().has_process() && !is_gone) || has_come;
     let is_on_its_way = before.phase() == &Phase::Spawning && !is_gone;
     match effect {
@@ -100,6 +104,9 @@ fn asks_only_for_what_makes_sense(
         }
         Some(Effect::RequestStop | Effect::SignalHang | Effect::Kill) => prop_assert!(is_living),
         Some(Effect::GiveUp) => prop_assert!(is_gone),
+        Some(Effect::LeaveOut(_)) => {
+            prop_assert!(event == Event::Due && after.goal() == Goal::Up);
+        }
         None => {}
     }
     prop_assert_eq!(after.phase().has_process(), is_living);
@@ -113,11 +120,18 @@ fn what_means_nothing_changes_nothing(
 ) -> TestCaseResult {
     let phase = before.phase();
     let means_something = match event {
-        Event::Spawned => phase == &Phase::Spawning,
+        Event::Spawned { .. } => phase == &Phase::Spawning,
         Event::Gone { .. } => phase == &Phase::Spawning || phase.has_process(),
         Event::Ready | Event::Heartbeat => phase.has_process(),
         Event::Deadline { .. } => before.deadline().is_some(),
-        Event::Start | Event::Stop | Event::Kill | Event::Dependencies { .. } => true,
+        Event::Due => before.goal() == Goal::Up,
+        Event::Start
+        | Event::Enable
+        | Event::Reset
+        | Event::Reconfigured
+        | Event::Stop
+        | Event::Kill
+        | Event::Dependencies { .. } => true,
     };
     prop_assert!(means_something || before == after, "{event:?} in {phase:?}");
     Ok(())

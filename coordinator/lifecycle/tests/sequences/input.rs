@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{Cause, Policy, Readiness, Restart};
+use lifecycle::{Cause, MaxAge, Overlap, Policy, Readiness, Restart};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -15,6 +15,13 @@ pub(crate) enum Act {
     Start,
     Stop,
     Kill,
+    Reset,
+    /// The coordinator begins, or takes it up again.
+    Enable,
+    /// A time of the schedule.
+    Due,
+    /// The same rules again.
+    Reconfigure,
     /// Others become ready, or no longer are.
     Dependencies(bool),
     /// From now on starting a process works, or fails with this random number at hand.
@@ -42,6 +49,10 @@ fn act() -> impl Strategy<Value = Act> {
         4 => Just(Act::Start),
         2 => Just(Act::Stop),
         1 => Just(Act::Kill),
+        1 => Just(Act::Reset),
+        2 => Just(Act::Enable),
+        5 => Just(Act::Due),
+        1 => Just(Act::Reconfigure),
         1 => any::<bool>().prop_map(Act::Dependencies),
         1 => option::of(random()).prop_map(Act::SpawnsFail),
         8 => (cause(), random()).prop_map(|(cause, random)| Act::End(cause, random)),
@@ -89,7 +100,24 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let short_lived_max = prop_oneof![1..6_u32, Just(1_000)];
     let limits = (stable_after, 1..6_u32, window, short_lived_max);
     let fatal = (option::of(1_000..30_000_u64), any::<bool>());
-    let times = (option::of(100..10_000_u64), 0..3_000_u64, 0..8_000_u64);
+    let age = option::weighted(0.5, (1_000..60_000_u64, 0.0..1.0_f64)).prop_map(|age| {
+        age.map(|(ms, variance)| MaxAge {
+            after: ms_long(ms),
+            variance,
+        })
+    });
+    let schedule = prop_oneof![
+        Just(None),
+        Just(Some(Overlap::Skip)),
+        Just(Some(Overlap::Queue)),
+    ];
+    let times = (
+        option::of(100..10_000_u64),
+        0..3_000_u64,
+        0..8_000_u64,
+        age,
+        schedule,
+    );
     (restart, readiness, backoff, limits, fatal, times).prop_map(
         |(restart, readiness, backoff, limits, fatal, times)| Policy {
             restart,
@@ -107,6 +135,8 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
             heartbeat_timeout: times.0.map(ms_long),
             watchdog_grace: ms_long(times.1),
             stop_timeout: ms_long(times.2),
+            max_age: times.3,
+            schedule: times.4,
         },
     )
 }

@@ -60,7 +60,7 @@ pub(crate) fn never_acts_before_the_deadline(history: &History) -> TestCaseResul
             (_, Some(Effect::SignalHang)) => true,
             (_, Some(Effect::Kill)) => moment.event != Event::Kill,
             (Phase::Backoff { .. } | Phase::Fatal { .. }, Some(Effect::Spawn(_))) => {
-                moment.event != Event::Start
+                ![Event::Start, Event::Enable, Event::Reset].contains(&moment.event)
             }
             _ => false,
         };
@@ -72,7 +72,7 @@ pub(crate) fn never_acts_before_the_deadline(history: &History) -> TestCaseResul
 pub(crate) fn never_more_restarts_in_any_window_than_allowed(history: &History) -> TestCaseResult {
     let mut restarts: Vec<Instant> = Vec::new();
     for moment in &history.moments {
-        if moment.event == Event::Start {
+        if [Event::Start, Event::Enable, Event::Reset].contains(&moment.event) {
             restarts.clear();
         }
         if spawn(moment).is_some_and(|start| start.kind == StartKind::Restart) {
@@ -152,11 +152,13 @@ pub(crate) fn every_phase_that_waits_for_time_has_a_deadline(history: &History) 
             | Phase::Unhealthy { .. }
             | Phase::Stopping { .. }
             | Phase::Backoff { .. } => true,
-            Phase::Running { .. } => policy.heartbeat_timeout.is_some(),
+            Phase::Running { .. } => policy.heartbeat_timeout.is_some() || policy.max_age.is_some(),
             Phase::Fatal { .. } => policy.fatal_retry.is_some() && !policy.essential,
-            Phase::Stopped | Phase::Waiting { .. } | Phase::Spawning | Phase::Exited { .. } => {
-                false
-            }
+            Phase::Stopped
+            | Phase::Scheduled
+            | Phase::Waiting { .. }
+            | Phase::Spawning
+            | Phase::Exited { .. } => false,
         };
         prop_assert_eq!(moment.after.deadline().is_some(), waits, "{:#?}", moment);
     }
@@ -276,11 +278,14 @@ pub(crate) fn never_judges_silence_that_it_slept_through(history: &History) -> T
     Ok(())
 }
 
-pub(crate) fn what_finished_is_started_by_hand_only(history: &History) -> TestCaseResult {
+pub(crate) fn what_finished_is_started_by_hand_or_schedule_only(
+    history: &History,
+) -> TestCaseResult {
     for moment in &history.moments {
         if matches!(moment.before.phase(), Phase::Exited { .. }) {
-            let by_hand = moment.event == Event::Start;
-            prop_assert!(spawn(moment).is_none() || by_hand, "{moment:#?}");
+            let by_hand = [Event::Start, Event::Enable].contains(&moment.event);
+            let is_due = moment.event == Event::Due && history.policy.schedule.is_some();
+            prop_assert!(spawn(moment).is_none() || by_hand || is_due, "{moment:#?}");
             prop_assert_eq!(moment.before.deadline(), None);
         }
     }

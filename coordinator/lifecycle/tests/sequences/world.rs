@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use lifecycle::{Cause, Effect, Event, Lifecycle, Phase, Policy, Readiness};
+use lifecycle::{Cause, Effect, Event, Left, Lifecycle, Phase, Policy, Readiness, Restart};
 
 use crate::input::Act;
 
@@ -36,6 +36,10 @@ pub(crate) struct Facts {
     pub(crate) hang_found: bool,
     /// Short-lived invocations in a row, by the last failure; a start by hand and a stable invocation set it to 0.
     pub(crate) short_lived: u32,
+    /// Times of the schedule that were put off until the end of the run.
+    pub(crate) queued: u32,
+    /// The run has just finished, and one of these follows.
+    pub(crate) is_followed: bool,
 }
 
 /// Everything that happened under one policy.
@@ -82,6 +86,10 @@ impl World {
             Act::Start => self.step(Event::Start),
             Act::Stop => self.step(Event::Stop),
             Act::Kill => self.step(Event::Kill),
+            Act::Reset => self.step(Event::Reset),
+            Act::Enable => self.step(Event::Enable),
+            Act::Due => self.step(Event::Due),
+            Act::Reconfigure => self.step(Event::Reconfigured),
             Act::Dependencies(ready) => self.step(Event::Dependencies { ready }),
             Act::SpawnsFail(random) => self.spawns_fail = random,
             Act::End(cause, random) if alive => self.step(Event::Gone { cause, random }),
@@ -135,7 +143,7 @@ impl World {
             let effect = self.step_once(event);
             if matches!(effect, Some(Effect::Spawn(_))) {
                 next = Some(match self.spawns_fail {
-                    None => Event::Spawned,
+                    None => Event::Spawned { random: 0.75 },
                     Some(random) => Event::Gone {
                         cause: Cause::SpawnFailed(2),
                         random,
@@ -163,24 +171,36 @@ impl World {
     }
 
     fn note_event(&mut self, event: Event, before: &Lifecycle) {
+        self.facts.is_followed = false;
         match event {
-            Event::Start => {
+            Event::Start | Event::Enable => {
                 self.facts.is_wanted = true;
                 self.facts.short_lived = 0;
             }
-            Event::Stop | Event::Kill => self.facts.is_wanted = false,
-            Event::Spawned => {
+            Event::Reset => self.facts.short_lived = 0,
+            Event::Stop | Event::Kill => {
+                self.facts.is_wanted = false;
+                self.facts.queued = 0;
+            }
+            Event::Spawned { .. } => {
                 self.facts = Facts {
                     is_living: true,
                     spawned_at: Some(self.now),
                     is_wanted: self.facts.is_wanted,
                     short_lived: self.facts.short_lived,
+                    queued: self.facts.queued,
                     ..Facts::default()
                 };
             }
-            Event::Gone { .. } => {
+            Event::Gone { cause, .. } => {
                 if self.facts.stop_asked_at.is_none() && self.facts.is_wanted {
-                    self.count_failure();
+                    match self.is_finish(cause) {
+                        true => self.note_finish(),
+                        false => self.count_failure(),
+                    }
+                }
+                if matches!(self.machine.phase(), Phase::Fatal { .. }) {
+                    self.facts.queued = 0;
                 }
                 self.facts.is_living = false;
                 self.facts.is_asked_for = false;
@@ -201,8 +221,27 @@ impl World {
                     self.facts.last_sign = Some(self.now);
                 }
             }
-            Event::Dependencies { .. } => {}
+            Event::Dependencies { .. } | Event::Due | Event::Reconfigured => {}
         }
+    }
+
+    fn is_finish(&self, cause: Cause) -> bool {
+        match self.policy.restart {
+            Restart::Always => false,
+            Restart::Never => true,
+            Restart::OnFailure => {
+                let codes = &self.policy.success_exit_codes;
+                let is_success = matches!(cause, Cause::Exited(code) if codes.contains(&code));
+                is_success && !self.facts.hang_found
+            }
+        }
+    }
+
+    /// The next run begins a series of its own.
+    fn note_finish(&mut self) {
+        self.facts.short_lived = 0;
+        self.facts.is_followed = self.facts.queued > 0;
+        self.facts.queued = self.facts.queued.saturating_sub(1);
     }
 
     /// An invocation that hung was healthy until its last sign.
@@ -232,13 +271,22 @@ impl World {
                 self.facts.ready_at = None;
                 self.facts.last_sign = None;
             }
+            Some(Effect::LeaveOut(Left::Queued)) => self.facts.queued += 1,
             Some(Effect::RequestStop | Effect::Kill)
                 if !self.facts.hang_found || !self.facts.is_wanted =>
             {
+                // While it is wanted only its age is a reason: then it was healthy until now.
+                let healthy = self.facts.ready_at.map(|at| self.now - at);
+                let was_stable = healthy.is_some_and(|time| time >= self.policy.stable_after);
+                let has_asked = self.facts.stop_asked_at.is_some();
+                if self.facts.is_wanted && !has_asked && was_stable {
+                    self.facts.short_lived = 0;
+                }
                 self.facts.stop_asked_at.get_or_insert(self.now);
             }
             Some(Effect::SignalHang) => self.facts.hang_found = true,
-            Some(Effect::RequestStop | Effect::Kill | Effect::GiveUp) | None => {}
+            Some(Effect::RequestStop | Effect::Kill | Effect::GiveUp | Effect::LeaveOut(_))
+            | None => {}
         }
     }
 }

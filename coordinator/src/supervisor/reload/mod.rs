@@ -117,7 +117,7 @@ impl Supervisor {
 
     pub(super) async fn start_if_wanted(&self, index: usize) {
         if self.instances[index].config.autostart {
-            self.shared.send(index, Command::Start).await;
+            self.shared.send(index, Command::Enable).await;
         }
     }
 }

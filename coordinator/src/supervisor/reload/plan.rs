@@ -98,54 +98,68 @@ impl Plan {
     }
 }
 
+/// Sorts every key of an agent: a key that is in no list, or a list without it, does not compile.
+macro_rules! sort_keys {
+    ($old:ident, $new:ident, identity: [$($identity:ident),*], restart: [$($restart:ident),* $(,)?], live: [$($live:ident),* $(,)?]) => {{
+        // No `..` here: that is the point.
+        let AgentConfig { $($identity: _,)* $($restart,)* $($live,)* } = $old;
+        let differing = |keys: &[(&'static str, bool)]| -> Vec<&'static str> {
+            keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect()
+        };
+        (
+            differing(&[$((stringify!($restart), *$restart != $new.$restart)),*]),
+            differing(&[$((stringify!($live), *$live != $new.$live)),*]),
+        )
+    }};
+}
+
 /// The keys that differ: those that a process learns at its start, and those that only the coordinator uses.
 fn changed_keys(old: &AgentConfig, new: &AgentConfig) -> (Vec<&'static str>, Vec<&'static str>) {
-    macro_rules! differing {
-        ($($key:ident),+ $(,)?) => {
-            [$((stringify!($key), old.$key != new.$key)),+]
-                .into_iter()
-                .filter_map(|(key, differs)| differs.then_some(key))
-                .collect()
-        };
-    }
-    let restart = differing!(
-        command,
-        protocol,
-        directory,
-        env,
-        pass_env,
-        config,
-        user,
-        group,
-        umask,
-        rlimits,
-        nice,
-        oom_score_adj,
-        line_bytes_max
-    );
-    let live = differing!(
-        depends_on,
-        autostart,
-        essential,
-        restart,
-        success_exit_codes,
-        backoff_initial,
-        backoff_factor,
-        backoff_max,
-        stable_after,
-        restarts_max,
-        restart_window,
-        short_lived_max,
-        fatal_retry,
-        ready_timeout,
-        ready_after,
-        heartbeat_timeout,
-        watchdog_signal,
-        watchdog_grace,
-        stop_signal,
-        stop_timeout,
-        log_bytes_max,
-        log_files_max,
-    );
-    (restart, live)
+    sort_keys!(
+        old,
+        new,
+        // What makes an instance the same as before is compared by name and ordinal.
+        identity: [name, instances],
+        restart: [
+            command,
+            protocol,
+            directory,
+            env,
+            pass_env,
+            config,
+            user,
+            group,
+            umask,
+            rlimits,
+            nice,
+            oom_score_adj,
+            line_bytes_max,
+        ],
+        live: [
+            depends_on,
+            autostart,
+            essential,
+            restart,
+            success_exit_codes,
+            backoff_initial,
+            backoff_factor,
+            backoff_max,
+            stable_after,
+            restarts_max,
+            restart_window,
+            short_lived_max,
+            fatal_retry,
+            max_age,
+            max_age_variance,
+            ready_timeout,
+            ready_after,
+            heartbeat_timeout,
+            watchdog_signal,
+            watchdog_grace,
+            stop_signal,
+            stop_timeout,
+            log_bytes_max,
+            log_files_max,
+        ]
+    )
 }
