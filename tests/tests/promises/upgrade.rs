@@ -113,6 +113,66 @@ fn check_counter(scene: &Scene, ordinal: u32) {
     );
 }
 
+/// More acks than a pipe holds wait for this agent, which does not read yet.
+const ACKS: i64 = 5_000;
+
+#[test]
+fn what_an_agent_has_not_read_yet_reaches_it_after_an_upgrade() {
+    let acks = ACKS.to_string();
+    let agents = AgentsFile::new().puppet(
+        "reader",
+        "ready_timeout = \"1h\"\n",
+        &[
+            &format!("burst={acks}"),
+            "mark=sent",
+            "wait-for=go",
+            &format!("await-acks={acks}"),
+            "live=20ms",
+        ],
+    );
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_lines("sent", 1);
+    wait_for_condition("the last cursor is stored", || {
+        let value = scene.database().try_rows(
+            "SELECT json_extract(value, '$.batch') FROM cursors",
+            [],
+            |row| row.get::<_, i64>(0),
+        );
+        if value.as_deref() == Ok(&[ACKS]) {
+            Ok(())
+        } else {
+            Err(value)
+        }
+    });
+    for _ in 0..3 {
+        scene.run_to(0, &["upgrade"]);
+    }
+    scene.touch("go");
+    // It becomes ready only after all acks, and fails if one is missing.
+    let row = scene.wait_for_state("reader", "RUNNING");
+    assert_eq!(row.restarts, 0);
+}
+
+#[test]
+fn lines_that_wait_for_the_log_file_are_in_it_after_an_upgrade() {
+    const LINES: u64 = 300_000;
+    let print = format!("lines={LINES}");
+    let agents = AgentsFile::new()
+        .defaults("log_bytes_max = \"100MB\"\n")
+        .puppet("printer", "", &["ready", &print, "live=20ms"]);
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_lines("logs/printer.log", 1_000);
+    let mut upgrades = 0;
+    while scene.instance("printer").heartbeat.is_none() {
+        scene.run_to(0, &["upgrade"]);
+        upgrades += 1;
+    }
+    scene.stop();
+    let numbers = numbers(&scene.log("printer.log"), "out");
+    assert_eq!(numbers.len() as u64, LINES, "after {upgrades} upgrades");
+    assert_counts_up("stdout", &numbers);
+}
+
 #[test]
 fn every_state_is_kept_and_goes_on() {
     let agents = AgentsFile::new()

@@ -20,6 +20,8 @@ Messages:
   records=ID                   one langsmith_run with a cursor; waits for its ack, then says event acknowledged
   count=INTERVAL               until TERM, INT or a stop message, for N = 1, 2 …: heartbeat N, records N, `line N` on stderr, and on
                                stdout with a rest in its middle; then waits for all acks
+  burst=N                      records 1 … N without looking at their acks
+  await-acks=N                 waits for N acks
   await-ack=ID  await-nack=ID  waits for an answer
   listen=FILE                  from now on, what comes on stdin is appended to FILE
 Output:
@@ -68,6 +70,8 @@ pub(crate) enum Action {
     Delete(String),
     Stopping(String),
     Records(u64),
+    Burst(u64),
+    AwaitAcks(u64),
     AwaitAck(u64),
     AwaitNack(u64),
     Listen(PathBuf),
@@ -132,6 +136,8 @@ impl FromStr for Action {
             "delete" => Self::Delete(value.to_owned()),
             "stopping" => Self::Stopping(value.to_owned()),
             "records" => Self::Records(value.parse()?),
+            "burst" => Self::Burst(value.parse()?),
+            "await-acks" => Self::AwaitAcks(value.parse()?),
             "await-ack" => Self::AwaitAck(value.parse()?),
             "await-nack" => Self::AwaitNack(value.parse()?),
             "listen" => Self::Listen(file()),

@@ -70,6 +70,8 @@ impl Puppet {
             Action::Live(interval) => self.live(*interval)?,
             Action::Idle => self.idle()?,
             Action::Records(id) => self.send_records(*id)?,
+            Action::Burst(count) => (1..=*count).try_for_each(put_records)?,
+            Action::AwaitAcks(count) => self.await_acks(*count)?,
             Action::AwaitAck(id) => self.await_answer(*id, true)?,
             Action::AwaitNack(id) => self.await_answer(*id, false)?,
             Action::Listen(file) => self.ears.record(file)?,
@@ -180,6 +182,18 @@ impl Puppet {
         put_records(id)?;
         self.await_answer(id, true)?;
         self.speak(&Action::Event("acknowledged".to_owned(), id.to_string()))?;
+        Ok(())
+    }
+
+    fn await_acks(&mut self, count: u64) -> Result<()> {
+        let mut accepted = 0;
+        while accepted < count {
+            match self.ears.listen(None)? {
+                Some(Heard::Answer(_, true)) => accepted += 1,
+                Some(Heard::Answer(id, false)) => bail!("get {id} acknowledged"),
+                _ => bail!("get {count} acks before the stop: there were {accepted}"),
+            }
+        }
         Ok(())
     }
 
