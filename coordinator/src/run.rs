@@ -293,8 +293,8 @@ fn report_lost(opened: &Opened, settings: &Settings) {
             pid,
             invocation, "ended a process that the last coordinator left"
         );
-        let message = format!("process {pid} of a lost invocation was still alive and was killed");
-        record(opened, 2, "orphan_ended", message, (None, Some(invocation)));
+        let message = format!("process {pid}, which the last coordinator left, was killed");
+        record(opened, 2, "orphan_ended", message, (None, invocation));
     }
     let message = format!("version {}, pid {}", env!("CARGO_PKG_VERSION"), Pid::this());
     record(opened, 1, "coordinator_started", message, (None, None));

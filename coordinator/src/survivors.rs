@@ -1,7 +1,8 @@
 //! Ends what a dead coordinator left alive on this database. It touches only processes that it can prove to be such.
 //!
 //! Agents die with their coordinator by the parent-death signal; what they had started themselves may not. A process
-//! is proved by its pid and start time as recorded, or by the invocation and database in its environment.
+//! is proved by its pid and start time as recorded, or by this database and an invocation in its environment: while nothing has
+//! been started yet, every such process is of an earlier coordinator, also where its row was never committed or has its end.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,19 +13,21 @@ use shared_state::LostInvocation;
 
 use crate::proc_stat;
 
-/// A process that was ended, and of which invocation it was.
+/// What is about to fork while it is looked for is found by the next look.
+const LOOKS_MAX: usize = 20;
+/// From a kill to the next look.
+const LOOK_EVERY_MS: u8 = 5;
+
+/// A process that was ended, and of which invocation it was, where that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Survivor {
     pub(crate) pid: Pid,
-    pub(crate) invocation_id: i64,
+    pub(crate) invocation_id: Option<i64>,
 }
 
-/// Kills all survivors of these invocations.
+/// Kills all that earlier coordinators left. Nothing may have been started yet.
 pub(crate) fn end_survivors(lost: &[LostInvocation], database: &Path) -> Vec<Survivor> {
     let mut ended = Vec::new();
-    if lost.is_empty() {
-        return ended;
-    }
     for invocation in lost {
         let (Some(pid), Some(ticks)) = (invocation.pid, invocation.pid_start_ticks) else {
             continue;
@@ -35,19 +38,31 @@ pub(crate) fn end_survivors(lost: &[LostInvocation], database: &Path) -> Vec<Sur
             let _ = killpg(pid, Signal::SIGKILL);
             ended.push(Survivor {
                 pid,
-                invocation_id: invocation.invocation_id,
+                invocation_id: Some(invocation.invocation_id),
             });
         }
     }
-    let ids: HashSet<i64> = lost
+    let known: HashSet<i64> = lost
         .iter()
         .map(|invocation| invocation.invocation_id)
         .collect();
-    for (pid, invocation_id) in processes_of(&ids, database) {
-        let _ = kill(pid, Signal::SIGKILL);
-        if ended.iter().all(|survivor| survivor.pid != pid) {
-            ended.push(Survivor { pid, invocation_id });
+    // Whoever starts a coordinator from within an agent does not want to be killed by it.
+    let spared = proc_stat::own_ancestors();
+    for _ in 0..LOOKS_MAX {
+        let mut found = processes_of(database);
+        found.retain(|(pid, _)| !spared.contains(pid));
+        if found.is_empty() {
+            break;
         }
+        for (pid, invocation_id) in found {
+            let _ = kill(pid, Signal::SIGKILL);
+            if ended.iter().all(|survivor: &Survivor| survivor.pid != pid) {
+                // An id that was never committed is given again, to another invocation.
+                let invocation_id = known.contains(&invocation_id).then_some(invocation_id);
+                ended.push(Survivor { pid, invocation_id });
+            }
+        }
+        let _ = nix::poll::poll(&mut [], LOOK_EVERY_MS); // nothing to wait for
     }
     ended
 }
@@ -69,8 +84,8 @@ fn value_in<'a>(environment: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         .find_map(|variable| variable.strip_prefix(name)?.strip_prefix(b"="))
 }
 
-/// Processes whose environment names one of the invocations and this database.
-fn processes_of(ids: &HashSet<i64>, database: &Path) -> Vec<(Pid, i64)> {
+/// Living processes whose environment names an invocation and this database.
+fn processes_of(database: &Path) -> Vec<(Pid, i64)> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -81,13 +96,9 @@ fn processes_of(ids: &HashSet<i64>, database: &Path) -> Vec<(Pid, i64)> {
             // Not ours to read: then it is none of ours either.
             let environment = std::fs::read(entry.path().join("environ")).ok()?;
             let value = |name| value_in(&environment, name);
-            let id: i64 = std::str::from_utf8(value(b"AGENT_INVOCATION")?)
-                .ok()?
-                .parse()
-                .ok()?;
+            let id = std::str::from_utf8(value(b"AGENT_INVOCATION")?).ok()?;
             let is_here = value(b"SHARED_STATE_SQLITE")? == database.as_os_str().as_encoded_bytes();
-            (ids.contains(&id) && is_here && pid != Pid::this().as_raw())
-                .then_some((Pid::from_raw(pid), id))
+            Some((Pid::from_raw(pid), id.parse().ok()?)).filter(|_| is_here)
         })
         .collect()
 }

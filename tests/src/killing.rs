@@ -13,8 +13,7 @@ const LIFE_MS_MAX: u64 = 500;
 /// An agent that lives this long after its coordinator is an orphan. The promise is a second; the rest is for a busy machine.
 const ORPHAN_AFTER: Duration = Duration::from_secs(5);
 /// Holds a lock for as long as the process lives: a second one of the same instance finds it taken.
-const LOCKING: &str =
-    "exec 9>lock.$AGENT_INSTANCE; flock -n 9 || echo $$ >>overlaps; exec \"$@\" live=10ms";
+const LOCKING: &str = "exec 9>lock.$AGENT_INSTANCE; flock -n 9 || echo $$ >>overlaps; exec \"$@\"";
 
 /// What has been counted; each of the middle four has to be zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,7 +147,13 @@ fn agents() -> AgentsFile {
         .program(
             "steady",
             "instances = 3\n",
-            &["sh", "-c", LOCKING, "-", puppet],
+            &["sh", "-c", LOCKING, "-", puppet, "live=10ms"],
+        )
+        // It would not even notice that its pipe has no reader.
+        .plain(
+            "quiet",
+            "instances = 2\n",
+            &["sh", "-c", LOCKING, "-", "sleep", "1000000"],
         )
         .puppet("crasher", many, &["beat=3/5ms", "exit=1"])
         .puppet("parent", "", &["child=children", "live=10ms"])

@@ -42,6 +42,41 @@ fn a_survivor_is_ended_before_its_successor_starts() {
     );
 }
 
+#[test]
+fn a_survivor_whose_invocation_was_never_committed_is_ended_too() {
+    let agents = AgentsFile::new().puppet("parent", "", &["child=child", "live=20ms"]);
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_state("parent", "RUNNING");
+    let child = scene.wait_for_pid("child");
+    scene.kill();
+    // As if the kill had come before the transaction.
+    let connection = rusqlite::Connection::open(scene.database().path()).unwrap();
+    let removed = connection
+        .execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM heartbeats; DELETE FROM latest_heartbeats; DELETE FROM invocations;");
+    removed.unwrap();
+    drop(connection);
+    assert!(processes::is_alive(child));
+    scene.start();
+    scene.wait_for_state("parent", "RUNNING");
+    assert!(!processes::is_alive(child));
+}
+
+#[test]
+fn what_an_ended_invocation_left_is_ended_by_the_next_coordinator() {
+    let lines = "restart = \"never\"\n";
+    let agents = AgentsFile::new().puppet("leaver", lines, &["leave=left", "exit=0"]);
+    let mut scene = Scene::started(&agents);
+    scene.wait_for_state("leaver", "EXITED");
+    let left = scene.wait_for_pid("left");
+    scene.kill();
+    assert!(processes::is_alive(left));
+    scene.start();
+    scene.wait_for_instance("leaver", "started again", |row| {
+        row.invocation_id == Some(2)
+    });
+    assert!(!processes::is_alive(left));
+}
+
 /// A process that has nothing to do with the coordinator; ends with the test, also with a failed one.
 struct Bystander(Child);
 
