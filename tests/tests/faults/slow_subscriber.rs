@@ -23,7 +23,8 @@ impl Follower {
         let mut objects = Vec::new();
         let stdout = self.0.stdout.take().expect("it is read once");
         for line in BufReader::new(stdout).lines() {
-            let object: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let object: Value = serde_json::from_str(&line.expect("it is UTF-8"))
+                .expect("it prints JSON and nothing else");
             let is_over = is_last(&object);
             objects.push(object);
             if is_over {
