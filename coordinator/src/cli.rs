@@ -143,6 +143,8 @@ pub(crate) enum Command {
     },
     /// Show everything about agents: configuration, processes, last invocations, logs
     Describe(DescribeArgs),
+    /// Watch all agents live in the terminal, with keys to start, stop and restart them
+    Top,
     /// Wait until agents are in a state
     Wait(WaitArgs),
     /// Start agents; what earlier failures have used up is forgotten

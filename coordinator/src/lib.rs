@@ -12,7 +12,7 @@
 //! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
 //! - `board`, `words`: what is true now, and how it is said. `shared`: what all tasks use.
 //! - `logs`, `events`: the verbs that only read, with `output` for what they print.
-//! - `changes`: what a reload did. `describe`: all that is known of an agent.
+//! - `changes`: what a reload did. `describe`: all that is known of an agent. `top`: the live view.
 //! - `check`, `init`, `backup`, `shells`: the verbs that need no coordinator.
 //! - `handover`: what goes to the program that replaces this one in place.
 //! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`, `proc_tree`: small readings.
@@ -52,6 +52,7 @@ mod shells;
 mod supervisor;
 mod survivors;
 mod systemd;
+mod top;
 mod verbs;
 mod words;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use procfs::process::all_processes;
+use procfs::process::{Stat, all_processes};
 use serde::Serialize;
 
 /// One process at one moment.
@@ -16,23 +16,35 @@ pub(crate) struct Process {
     pub(crate) state: char,
     pub(crate) rss_bytes: u64,
     pub(crate) threads: i64,
-    /// CPU time used, in clock ticks; children that were waited for are not counted.
+    /// CPU time used, in clock ticks.
     #[serde(skip)]
     pub(crate) cpu_ticks: u64,
+    /// That of children that have ended and were waited for, with theirs.
+    #[serde(skip)]
+    pub(crate) waited_cpu_ticks: u64,
     /// With the pid it tells a process from another that got the same pid later.
     #[serde(skip)]
     pub(crate) start_ticks: u64,
 }
 
-/// All processes that may be seen; those that end meanwhile are left out.
-pub(crate) fn processes() -> Vec<Process> {
-    let Ok(all) = all_processes() else {
-        return Vec::new();
-    };
-    let page_bytes = procfs::page_size();
-    all.flatten()
-        .filter_map(|process| process.stat().ok())
-        .map(|stat| Process {
+/// All processes that may be seen, found by what they have to do with each other.
+#[derive(Debug)]
+pub(crate) struct Processes {
+    all: Vec<Process>,
+    by_pid: HashMap<i32, usize>,
+    children: HashMap<i32, Vec<usize>>,
+    groups: HashMap<i32, Vec<usize>>,
+}
+
+impl Processes {
+    /// Those that end meanwhile are left out.
+    pub(crate) fn read() -> Self {
+        let Ok(all) = all_processes() else {
+            return Self::of(Vec::new());
+        };
+        let page_bytes = procfs::page_size();
+        let stats = all.flatten().filter_map(|process| process.stat().ok());
+        let process = |stat: Stat| Process {
             pid: stat.pid,
             parent_pid: stat.ppid,
             group: stat.pgrp,
@@ -41,40 +53,55 @@ pub(crate) fn processes() -> Vec<Process> {
             rss_bytes: stat.rss * page_bytes,
             threads: stat.num_threads,
             cpu_ticks: stat.utime + stat.stime,
+            waited_cpu_ticks: u64::try_from(stat.cutime + stat.cstime).unwrap_or(0),
             start_ticks: stat.starttime,
-        })
-        .collect()
-}
-
-/// The process, all that descends from it, and what else is in its process group, each with its depth; parents first.
-pub(crate) fn tree_of(all: &[Process], root: i32) -> Vec<(usize, &Process)> {
-    let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
-    for process in all {
-        children
-            .entry(process.parent_pid)
-            .or_default()
-            .push(process);
+        };
+        Self::of(stats.map(process).collect())
     }
-    // An orphan of the group has another parent now and stands beside the root.
-    let orphans = all.iter().filter(|process| process.group == root);
-    let roots = all.iter().filter(|process| process.pid == root);
-    let mut left: Vec<(usize, &Process)> = roots.chain(orphans).map(|found| (0, found)).collect();
-    left.reverse();
-    // The roots' descendants come first, so that an orphan is one only where nothing else explains it.
-    let (mut seen, mut tree) = (HashSet::new(), Vec::new());
-    let mut orphans_left = left;
-    while let Some(next) = orphans_left.pop() {
-        let mut open = vec![next];
-        while let Some((depth, process)) = open.pop() {
-            if !seen.insert(process.pid) {
-                continue;
-            }
-            tree.push((depth, process));
-            let below = children.get(&process.pid).into_iter().flatten().rev();
-            open.extend(below.map(|child| (depth + 1, *child)));
+
+    fn of(all: Vec<Process>) -> Self {
+        let (mut by_pid, mut children, mut groups) =
+            (HashMap::new(), HashMap::new(), HashMap::new());
+        for (index, process) in all.iter().enumerate() {
+            by_pid.insert(process.pid, index);
+            let below: &mut Vec<usize> = children.entry(process.parent_pid).or_default();
+            below.push(index);
+            let group: &mut Vec<usize> = groups.entry(process.group).or_default();
+            group.push(index);
+        }
+        Self {
+            all,
+            by_pid,
+            children,
+            groups,
         }
     }
-    tree
+
+    /// One process.
+    pub(crate) fn find(&self, pid: i32) -> Option<&Process> {
+        self.by_pid.get(&pid).map(|index| &self.all[*index])
+    }
+
+    /// The process, all that descends from it, and what else is in its process group, each with its depth; parents first.
+    pub(crate) fn tree_of(&self, root: i32) -> Vec<(usize, &Process)> {
+        let (mut seen, mut tree) = (HashSet::new(), Vec::new());
+        // The root comes first, so that an orphan of the group, which has another parent now, is one only where nothing
+        // else explains it.
+        let group = self.groups.get(&root).into_iter().flatten();
+        for begin in self.by_pid.get(&root).into_iter().chain(group) {
+            let mut open = vec![(0, *begin)];
+            while let Some((depth, index)) = open.pop() {
+                if !seen.insert(index) {
+                    continue;
+                }
+                let process = &self.all[index];
+                tree.push((depth, process));
+                let below = self.children.get(&process.pid).into_iter().flatten().rev();
+                open.extend(below.map(|child| (depth + 1, *child)));
+            }
+        }
+        tree
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +118,7 @@ mod tests {
             rss_bytes: 0,
             threads: 1,
             cpu_ticks: 0,
+            waited_cpu_ticks: 0,
             start_ticks: 0,
         }
     }
@@ -105,19 +133,21 @@ mod tests {
             process(13, 1, 10),  // its parent has ended
             process(20, 1, 20),
         ];
-        let tree: Vec<(usize, i32)> = tree_of(&all, 10)
+        let all = Processes::of(all.to_vec());
+        let tree: Vec<(usize, i32)> = all
+            .tree_of(10)
             .into_iter()
             .map(|(depth, process)| (depth, process.pid))
             .collect();
         assert_eq!(tree, [(0, 10), (1, 11), (2, 12), (0, 13)]);
-        assert!(tree_of(&all, 99).is_empty());
+        assert!(all.tree_of(99).is_empty());
     }
 
     #[test]
     fn this_process_is_among_all() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        let all = processes();
-        let own = all.iter().find(|process| process.pid == pid).unwrap();
+        let all = Processes::read();
+        let own = all.find(pid).unwrap();
         assert!(own.rss_bytes > 0 && own.start_ticks > 0);
     }
 }

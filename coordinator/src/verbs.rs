@@ -15,7 +15,7 @@ use crate::cli::{Cli, Command, Targets};
 use crate::control::{self, Action, Change};
 use crate::handover::{check_document, is_taking_over, take_over};
 use crate::run::run_coordinator;
-use crate::{backup, check, describe, events, init, logs, shells};
+use crate::{backup, check, describe, events, init, logs, shells, top};
 
 /// The whole program, from its arguments to its exit code.
 #[must_use]
@@ -50,6 +50,7 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Describe(ref arguments)) => {
             at_socket(&cli, |socket| describe::describe(socket, arguments))
         }
+        Some(Command::Top) => at_socket(&cli, top::show),
         Some(Command::Wait(ref arguments)) => {
             let states: Vec<_> = arguments
                 .states

@@ -8,6 +8,7 @@ mod describe;
 mod server;
 mod table;
 mod waiting;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ pub(crate) use client::{act, ask_for_descriptions, reload, show_status, upgrade,
 pub(crate) use describe::{CoordinatorStatus, Description, Neighbour};
 pub(crate) use server::{ListenError, Listener, listen};
 pub(crate) use table::age;
+pub(crate) use watch::{ask_for_change, look};
 
 /// A question longer than this is none.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;

@@ -13,7 +13,7 @@ use shared_state::{InvocationRecord, Reader, ReaderError};
 
 use crate::control::{CoordinatorStatus, Description, ask_for_descriptions};
 use crate::output::print_json;
-use crate::proc_tree::{Process, processes, tree_of};
+use crate::proc_tree::{Process, Processes};
 use crate::verbs::{chain, complain};
 use crate::{Exit, clock};
 
@@ -87,7 +87,7 @@ pub(crate) fn describe(socket: &Path, arguments: &DescribeArgs) -> Exit {
         Err(exit) => return exit,
     };
     let history = History::open(&coordinator);
-    let all = processes();
+    let all = Processes::read();
     let described: Vec<Described> = agents
         .into_iter()
         .map(|agent| Described {
@@ -109,8 +109,8 @@ pub(crate) fn describe(socket: &Path, arguments: &DescribeArgs) -> Exit {
     Exit::Success
 }
 
-fn tree(all: &[Process], root: Option<i32>) -> Vec<TreeProcess> {
-    let members = root.map(|pid| tree_of(all, pid)).unwrap_or_default();
+fn tree(all: &Processes, root: Option<i32>) -> Vec<TreeProcess> {
+    let members = root.map(|pid| all.tree_of(pid)).unwrap_or_default();
     let member = |(depth, process): (usize, &Process)| TreeProcess {
         depth,
         process: process.clone(),

@@ -7,26 +7,26 @@ const TIME_BYTES: usize = 24;
 
 /// Which lines are wanted.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     /// The oldest time, as it stands in the lines.
-    pub(super) since: Option<String>,
-    pub(super) grep: Option<Regex>,
+    pub(crate) since: Option<String>,
+    pub(crate) grep: Option<Regex>,
 }
 
 impl Filter {
     /// Whether the line is older than anything wanted; nothing before it in its files is wanted either.
-    pub(super) fn is_too_old(&self, line: &[u8]) -> bool {
+    pub(crate) fn is_too_old(&self, line: &[u8]) -> bool {
         let since = self.since.as_ref().map(String::as_bytes);
         time(line).is_some_and(|time| since.is_some_and(|since| time < since))
     }
 
-    pub(super) fn admits(&self, line: &[u8]) -> bool {
+    pub(crate) fn admits(&self, line: &[u8]) -> bool {
         !self.is_too_old(line) && self.grep.as_ref().is_none_or(|grep| grep.is_match(line))
     }
 }
 
 /// The time at the beginning of a line; `None` where somebody else has written into the file.
-pub(super) fn time(line: &[u8]) -> Option<&[u8]> {
+pub(crate) fn time(line: &[u8]) -> Option<&[u8]> {
     let time = line.get(..TIME_BYTES)?;
     (time[TIME_BYTES - 1] == b'Z' && time[10] == b'T').then_some(time)
 }

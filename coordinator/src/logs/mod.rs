@@ -25,9 +25,9 @@ use shared_state::TimeMs;
 use crate::cli::Paths;
 use crate::verbs::{chain, complain};
 use crate::{Exit, clock};
-use filter::Filter;
+pub(crate) use filter::{Filter, time};
 use print::Printer;
-use tail::{Item, Tail};
+pub(crate) use tail::{Item, Tail};
 use whose::{Whose, find_logs};
 
 /// Lines where nobody says how many: some screens.

@@ -12,7 +12,7 @@ use super::filter::{Filter, time};
 
 /// The log of one instance.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     path: PathBuf,
     /// Oldest first; the first is being read, the last is the newest known.
     files: VecDeque<LogFile>,
@@ -27,7 +27,7 @@ pub(super) struct Tail {
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Line(Vec<u8>),
     /// Lines were rotated away before they were read.
     Gap(Gap),
@@ -35,11 +35,11 @@ pub(super) enum Item {
 
 /// Lines between these two times are missing. How many nobody can tell: the files that held them are gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Gap {
+pub(crate) struct Gap {
     /// Of the last line before it, if that was read here.
-    pub(super) from: Option<Vec<u8>>,
+    pub(crate) from: Option<Vec<u8>>,
     /// Of the first line after it.
-    pub(super) to: Option<Vec<u8>>,
+    pub(crate) to: Option<Vec<u8>>,
 }
 
 /// Bytes of a line that tell it from others: its end has the text, and a time where it is short.
@@ -47,7 +47,7 @@ const MARK_BYTES: usize = 64;
 
 impl Tail {
     /// Stands before the newest `lines` that the filter admits, or before all of them.
-    pub(super) fn open(path: PathBuf, filter: &Filter, lines: Option<usize>) -> io::Result<Self> {
+    pub(crate) fn open(path: PathBuf, filter: &Filter, lines: Option<usize>) -> io::Result<Self> {
         let mut files = VecDeque::new();
         let mut backwards = Backwards::new(&path);
         let mut left = lines.unwrap_or(usize::MAX);
@@ -84,12 +84,12 @@ impl Tail {
     }
 
     /// Whether there is a file at all.
-    pub(super) fn has_file(&self) -> bool {
+    pub(crate) fn has_file(&self) -> bool {
         !self.files.is_empty()
     }
 
     /// What is there next; `None` at the end. The end of a line that is being written is waited for, unless nothing `follows`.
-    pub(super) fn next(&mut self, follows: bool) -> io::Result<Option<Item>> {
+    pub(crate) fn next(&mut self, follows: bool) -> io::Result<Option<Item>> {
         let (line, is_after_gap) = match self.after_gap.take() {
             Some(line) => (line, false),
             None => {
@@ -143,7 +143,7 @@ impl Tail {
     }
 
     /// Looks whether there is another file than before: rotated, deleted, made anew.
-    pub(super) fn look(&mut self) -> io::Result<()> {
+    pub(crate) fn look(&mut self) -> io::Result<()> {
         let Some(last) = self.files.back() else {
             let mut files = Backwards::new(&self.path);
             while let Some(file) = files.next()? {

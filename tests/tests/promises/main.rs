@@ -30,4 +30,6 @@ mod service_manager;
 mod shared_state;
 mod status_command;
 mod stop_order;
+mod terminal;
+mod top;
 mod upgrade;
