@@ -163,6 +163,14 @@ impl Manager {
         }
     }
 
+    /// The control socket.
+    pub(crate) fn socket(&self) -> String {
+        match self.whose {
+            Whose::System => "/run/agents/coordinator.sock".to_owned(),
+            Whose::Person => format!("/run/user/{}/agents/coordinator.sock", self.uid),
+        }
+    }
+
     /// Where a program was put.
     pub(crate) fn program(&self, name: &str) -> String {
         match self.whose {

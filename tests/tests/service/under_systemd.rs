@@ -236,6 +236,51 @@ fn restarts_in_order(whose: Whose) {
     );
 }
 
+fn stays_active_through_upgrades(whose: Whose) {
+    let manager = Manager::with_everything_installed(whose);
+    manager.write_agents(WORKER);
+    manager.add_to_unit("WatchdogSec=4");
+    manager.systemctl_says(&["start", "coordinator"]);
+    manager.wait_for_property("StatusText", |text| text == "2 agents: 2 RUNNING");
+    let group = manager.property("ControlGroup");
+    let known = |manager: &Manager| {
+        let names = [
+            "MainPID",
+            "ActiveState",
+            "NRestarts",
+            "ActiveEnterTimestampMonotonic",
+        ];
+        let mut known: Vec<String> = names.iter().map(|name| manager.property(name)).collect();
+        known.extend(processes(manager, &group));
+        known
+    };
+    let before = known(&manager);
+    let (program, socket) = (manager.program("coordinator"), manager.socket());
+    for _ in 0..3 {
+        // As an administrator does: the file is replaced, the running program keeps the old one.
+        manager.install(&["--no-start"]);
+        let said = manager.owner_says(&[&program, "upgrade", "--socket", &socket]);
+        assert!(said.contains("every agent runs on"), "{said}");
+        assert_eq!(known(&manager), before);
+    }
+    let count = |manager: &Manager| {
+        manager
+            .journal(&[])
+            .matches("upgraded from version")
+            .count()
+    };
+    manager.systemctl_says(&["kill", "--kill-who=main", "--signal=USR2", "coordinator"]);
+    wait_for_condition("the fourth upgrade", || match count(&manager) {
+        4 => Ok(()),
+        other => Err(other),
+    });
+    // Longer than the watchdog's time: the new program gives the signs of life that the old one owed.
+    let_time_pass(Duration::from_secs(6));
+    assert_eq!(known(&manager), before);
+    manager.systemctl_says(&["stop", "coordinator"]);
+    assert_eq!(manager.property("Result"), "success");
+}
+
 macro_rules! under_both {
     ($($name:ident)*) => {
         mod system {
@@ -254,4 +299,5 @@ under_both! {
     is_killed_and_started_again_when_it_hangs
     leaves_nothing_behind_when_stopped
     restarts_in_order
+    stays_active_through_upgrades
 }
