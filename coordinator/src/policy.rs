@@ -1,6 +1,6 @@
 //! An agent's configuration as the rules of its lifecycle. It decides nothing.
 
-use coordinator_config::{AgentConfig, Protocol, Restart};
+use coordinator_config::{AgentConfig, Overlap, Protocol, Restart};
 use lifecycle::{MaxAge, Policy, Readiness};
 
 /// The rules of an agent's instances.
@@ -43,6 +43,12 @@ pub(crate) fn policy_of(agent: &AgentConfig) -> Policy {
             after,
             variance: agent.max_age_variance,
         }),
-        schedule: None,
+        schedule: agent
+            .schedule
+            .as_ref()
+            .map(|_| match agent.schedule_overlap {
+                Overlap::Skip => lifecycle::Overlap::Skip,
+                Overlap::Queue => lifecycle::Overlap::Queue,
+            }),
     }
 }

@@ -39,7 +39,7 @@ CREATE TABLE instances (
     invocation_id INTEGER,                    -- the living one, or the last
     pid           INTEGER,                    -- only while a process lives
     started_ms    INTEGER,                    -- start of the living process
-    next_attempt_ms INTEGER,                  -- only in BACKOFF and FATAL
+    next_attempt_ms INTEGER,                  -- in BACKOFF and FATAL; in WAITING and EXITED of one with a schedule its next run
     last_exit     TEXT,                       -- code or signal of the last invocation, in words
     restarts      INTEGER NOT NULL DEFAULT 0, -- invocations that followed an unwanted end, since registration
     heartbeat_timeout_ms INTEGER,             -- NULL where none is expected

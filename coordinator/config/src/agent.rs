@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Dependency, Protocol, ResourceLimits, Restart, Signal};
+use crate::{Dependency, Overlap, Protocol, ResourceLimits, Restart, Schedule, Signal, Zone};
 
 /// One `[agents.NAME]` table over `[defaults]` over the built-in defaults.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,12 @@ pub struct AgentConfig {
     pub autostart: bool,
     /// Whether its giving up ends the coordinator.
     pub essential: bool,
+    /// It runs at these times only; `None`: all the time.
+    pub schedule: Option<Schedule>,
+    /// Of `schedule`; `None`: the machine's.
+    pub time_zone: Option<Zone>,
+    /// What happens if a time of `schedule` comes while the run before is still going.
+    pub schedule_overlap: Overlap,
     /// When it is started again.
     pub restart: Restart,
     /// Exit codes that mean that it finished.

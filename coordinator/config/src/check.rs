@@ -11,7 +11,7 @@ use crate::quantity::duration_text;
 use crate::resolve::built_in_agent;
 use crate::tables::AgentTable;
 use crate::value::Found;
-use crate::{Protocol, Restart};
+use crate::{Protocol, Restart, Schedule};
 
 /// What one process table and one dashboard page hold.
 const INSTANCES_MAX: u64 = 10_000;
@@ -39,6 +39,8 @@ pub(crate) fn check_agent(
         );
     }
     check_effect(agent, defaults, problems);
+    let schedule_key = origin.entry("schedule", 0..0).key;
+    check_schedule(&schedule_key, agent, defaults, problems);
     check_backoff(agent, defaults, problems);
 }
 
@@ -46,20 +48,42 @@ pub(crate) fn origin_of<T>(found: &Option<Found<T>>) -> Option<&Origin> {
     found.as_ref().and_then(|found| found.origin.as_ref())
 }
 
+fn no_effect(keys: &[Option<&Origin>], why: &str, problems: &mut Problems<'_>) {
+    for origin in keys.iter().flatten() {
+        let help = Some("remove it".to_owned());
+        let found = format!("it has no effect {why}");
+        problems.add(origin, found, "a key that has one", help);
+    }
+}
+
+/// A schedule needs runs that end, and the keys beside it need a schedule.
+fn check_schedule(
+    key: &str,
+    agent: &AgentTable,
+    defaults: &AgentTable,
+    problems: &mut Problems<'_>,
+) {
+    let zone = origin_of(&agent.time_zone);
+    let Some(schedule) = &agent.schedule else {
+        if !problems.mentions(key) {
+            let keys = [zone, origin_of(&agent.schedule_overlap)];
+            no_effect(&keys, "without schedule", problems);
+        }
+        return;
+    };
+    if matches!(schedule.value, Schedule::Every(_)) {
+        no_effect(&[zone], "with schedule = \"every …\"", problems);
+    }
+    let restart = agent.restart.as_ref().or(defaults.restart.as_ref());
+    if restart.is_some_and(|restart| restart.value == Restart::Always) {
+        let why = "with restart = \"always\": a run never ends";
+        no_effect(&[origin_of(&agent.schedule)], why, problems);
+    }
+}
+
 /// Keys of the agent's own table that another key makes meaningless.
 fn check_effect(agent: &AgentTable, defaults: &AgentTable, problems: &mut Problems<'_>) {
     let protocol = agent.protocol.as_ref().or(defaults.protocol.as_ref());
-    let no_effect = |keys: &[Option<&Origin>], why: &str, problems: &mut Problems<'_>| {
-        for origin in keys.iter().flatten() {
-            let help = Some("remove it".to_owned());
-            problems.add(
-                origin,
-                format!("it has no effect with {why}"),
-                "a key that has one",
-                help,
-            );
-        }
-    };
     if protocol.is_some_and(|protocol| protocol.value == Protocol::None) {
         let keys = [
             origin_of(&agent.ready_timeout),
@@ -68,11 +92,11 @@ fn check_effect(agent: &AgentTable, defaults: &AgentTable, problems: &mut Proble
             origin_of(&agent.watchdog_grace),
             origin_of(&agent.config),
         ];
-        no_effect(&keys, "protocol = \"none\"", problems);
+        no_effect(&keys, "with protocol = \"none\"", problems);
     } else {
         no_effect(
             &[origin_of(&agent.ready_after)],
-            "protocol = \"json\"",
+            "with protocol = \"json\"",
             problems,
         );
     }
@@ -83,7 +107,7 @@ fn check_effect(agent: &AgentTable, defaults: &AgentTable, problems: &mut Proble
     {
         no_effect(
             &[origin_of(&agent.fatal_retry)],
-            "essential = true",
+            "with essential = true",
             problems,
         );
     }
@@ -97,7 +121,7 @@ fn check_effect(agent: &AgentTable, defaults: &AgentTable, problems: &mut Proble
             origin_of(&agent.backoff_factor),
             origin_of(&agent.backoff_max),
         ];
-        no_effect(&keys, "restart = \"never\"", problems);
+        no_effect(&keys, "with restart = \"never\"", problems);
     }
 }
 

@@ -60,6 +60,16 @@ choices! {
 }
 
 choices! {
+    /// What happens if a time of the schedule comes while the run before is still going.
+    Overlap, "what happens then" {
+        /// That time is left out.
+        Skip = "skip",
+        /// One run, never more, follows right after.
+        Queue = "queue",
+    }
+}
+
+choices! {
     /// The look of the coordinator's own log on its terminal.
     LogFormat, "a log format" {
         /// Text on a terminal, JSON lines otherwise.

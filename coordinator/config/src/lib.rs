@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! - `tables` with `value`, `quantity`, `command`, `dependency`, `free`, `attributes`, `rlimits`: every key with its type, read one by one.
+//! - `tables` with `value`, `quantity`, `command`, `dependency`, `schedule`, `free`, `attributes`, `rlimits`: every key with its type, read one by one.
 //! - `resolve` with `check`, `names`, `dependencies`, `env_file`: the layers put over each other and checked together.
 //! - `config`, `agent`, `choices`: what the coordinator gets.
 //! - `problems`, `problem`: what a user gets when the file is wrong.
@@ -29,6 +29,7 @@ mod problems;
 mod quantity;
 mod resolve;
 mod rlimits;
+mod schedule;
 mod schema;
 mod settings;
 mod tables;
@@ -40,7 +41,9 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 pub use agent::{AgentConfig, EnvValue};
-pub use choices::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
+pub use choices::{
+    Condition, LogFormat, LogLevel, Overlap, Protocol, Restart, Signal, Synchronous,
+};
 pub use config::{Config, CoordinatorConfig, Retention};
 pub use dependency::Dependency;
 pub use environment::INHERITED;
@@ -48,6 +51,7 @@ pub use names::log_file_name;
 pub use problem::{ConfigErrors, Place, Problem};
 pub use quantity::{duration_from_text, duration_text};
 pub use rlimits::{Resource, ResourceLimit, ResourceLimits, UNLIMITED};
+pub use schedule::{Schedule, Zone};
 pub use schema::json_schema;
 pub use settings::{DotenvError, Overrides, Settings, load_dotenv};
 

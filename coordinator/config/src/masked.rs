@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::quantity::duration_text;
 use crate::rlimits::limits_json;
-use crate::{AgentConfig, Dependency};
+use crate::{AgentConfig, Dependency, Schedule, Zone};
 
 const MASK: &str = "***";
 /// A name that has one of these as a word, or ends with one, is taken for that of a secret.
@@ -77,6 +77,9 @@ impl AgentConfig {
             "depends_on": self.depends_on.iter().map(Dependency::to_json).collect::<Vec<_>>(),
             "autostart": self.autostart,
             "essential": self.essential,
+            "schedule": self.schedule.as_ref().map(Schedule::text),
+            "time_zone": self.time_zone.as_ref().map(Zone::name),
+            "schedule_overlap": self.schedule_overlap,
             "restart": self.restart,
             "success_exit_codes": self.success_exit_codes,
             "backoff_initial": duration_text(self.backoff_initial),

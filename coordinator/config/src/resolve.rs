@@ -167,6 +167,13 @@ impl Layers<'_> {
         let command = agent.command.as_ref()?.value.0.clone();
         let protocol = pick!(protocol);
         let heartbeat_timeout = pick!(heartbeat_timeout).0;
+        let schedule = agent.schedule.as_ref().map(|found| found.value.clone());
+        let restart = agent.restart.as_ref().or(defaults.restart.as_ref());
+        // A run by schedule that has finished is over.
+        let restart = match restart {
+            None if schedule.is_some() => crate::Restart::OnFailure,
+            _ => pick!(restart),
+        };
         Some(AgentConfig {
             name: name.value.clone(),
             command,
@@ -193,7 +200,14 @@ impl Layers<'_> {
                 .unwrap_or_default(),
             autostart: pick!(autostart),
             essential: pick!(essential),
-            restart: pick!(restart),
+            schedule,
+            time_zone: agent
+                .time_zone
+                .as_ref()
+                .or(defaults.time_zone.as_ref())
+                .map(|found| found.value.clone()),
+            schedule_overlap: pick!(schedule_overlap),
+            restart,
             success_exit_codes: exit_codes(&pick!(success_exit_codes)),
             backoff_initial: pick!(backoff_initial).0,
             backoff_factor: pick!(backoff_factor).0,

@@ -14,8 +14,9 @@ use crate::free::{EnvTable, FreeTable, VariablePattern};
 use crate::problems::{Origin, Problems};
 use crate::quantity::{Bytes, DAY, Factor, HOUR, MINUTE, SECOND, Share, Span, SpanOrNever, Whole};
 use crate::rlimits::LimitsTable;
+use crate::schedule::{Schedule, Zone};
 use crate::value::{Found, FromToml, read_found, table, unknown_key};
-use crate::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
+use crate::{Condition, LogFormat, LogLevel, Overlap, Protocol, Restart, Signal, Synchronous};
 
 /// Declares a table: a struct with one optional field for each key, how it is read, and its schema.
 macro_rules! tables {
@@ -174,6 +175,12 @@ tables! {
         autostart: bool,
         /// Whether the coordinator ends, with exit code 4, when it gives this agent up.
         essential: bool,
+        /// It runs at these times only: an expression of cron with five fields, or \"every 10m\".
+        schedule: Schedule,
+        /// The time zone of the expression; the machine's if nothing is said.
+        time_zone: Zone,
+        /// What happens if such a time comes while the run before is still going.
+        schedule_overlap: Overlap,
         /// When it is started again after it ended.
         restart: Restart,
         /// Exit codes that mean that it finished its work.
@@ -261,7 +268,7 @@ impl JsonSchema for AgentTables {
 pub(crate) struct DefaultsTable(pub(crate) AgentTable);
 
 impl DefaultsTable {
-    const REFUSED: &[&str] = &["command", "config", "depends_on"];
+    const REFUSED: &[&str] = &["command", "config", "depends_on", "schedule"];
 }
 
 impl FromToml for DefaultsTable {

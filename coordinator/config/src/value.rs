@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use crate::problems::{Origin, Problems, alternatives, nearest};
-use crate::{Condition, LogFormat, LogLevel, Protocol, Restart, Signal, Synchronous};
+use crate::{Condition, LogFormat, LogLevel, Overlap, Protocol, Restart, Signal, Synchronous};
 
 /// A value together with where it stands; a built-in default stands nowhere.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,6 +193,7 @@ read_choices!(
     Condition,
     LogFormat,
     LogLevel,
+    Overlap,
     Protocol,
     Restart,
     Signal,

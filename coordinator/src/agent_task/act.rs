@@ -82,7 +82,8 @@ impl AgentTask {
 
     /// Rules apply at once: the lifecycle asks for them at each step.
     fn reconfigure(&mut self, new: Reconfiguration) {
-        self.instance = new.instance;
+        let before = std::mem::replace(&mut self.instance, new.instance);
+        self.follow_schedule(&before.config);
         if let Some(log) = new.log {
             self.log = log;
         }
@@ -90,13 +91,16 @@ impl AgentTask {
             self.step(Event::Dependencies { ready: true });
         }
         self.step(Event::Reconfigured);
-        if new.restart && self.lifecycle.goal() == Goal::Up {
+        // One that waits for its time starts with what is new then.
+        let is_idle = self.awaited_run().is_some();
+        if new.restart && self.lifecycle.goal() == Goal::Up && !is_idle {
             self.step(Event::Stop);
             self.step(Event::Start);
         }
     }
 
     fn meet_deadline(&mut self) {
+        self.meet_schedule();
         if self
             .lifecycle
             .deadline()
@@ -117,7 +121,7 @@ impl AgentTask {
     }
 
     /// Asks the lifecycle and does what it says.
-    fn step(&mut self, event: Event) {
+    pub(super) fn step(&mut self, event: Event) {
         let now = Instant::now();
         let mut event = Some(event);
         while let Some(happened) = event.take() {

@@ -6,6 +6,7 @@ mod freeze;
 mod invocation;
 mod next;
 mod record;
+mod schedule;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
 use crate::agent_log::AgentLog;
+use crate::clock;
 use crate::instance::Instance;
 use crate::shared::Shared;
 use invocation::Invocation;
@@ -25,6 +27,7 @@ use next::Happened;
 
 pub(crate) use freeze::Freeze;
 pub(crate) use record::Published;
+pub(crate) use schedule::NextRun;
 
 /// Commands are rare, and the supervisor waits for room.
 pub(crate) const COMMANDS_MAX: usize = 16;
@@ -89,6 +92,8 @@ pub(crate) struct AgentTask {
     failed_start: Option<Cause>,
     /// Whether somebody has wanted it up since the start of the coordinator.
     was_wanted: bool,
+    /// Where it has a schedule, the next time of it.
+    next_run: Option<NextRun>,
     restarts: u64,
     last_invocation_id: Option<i64>,
     last_exit: Option<String>,
@@ -125,6 +130,11 @@ impl AgentTask {
         let needs = instance.config.depends_on.iter();
         let names: Vec<&str> = needs.map(|need| need.agent.as_str()).collect();
         let waits_for = names.join("; ");
+        let next_run = NextRun::first(
+            &instance.config,
+            std::time::Instant::now(),
+            clock::wall_ms(),
+        );
         Self {
             lifecycle: Lifecycle::new(instance.config.depends_on.is_empty()),
             restarts: instance.restarts_before,
@@ -140,6 +150,7 @@ impl AgentTask {
             has_flooded: false,
             failed_start: None,
             was_wanted: false,
+            next_run,
             last_invocation_id: None,
             last_exit: None,
             spawn_error: None,

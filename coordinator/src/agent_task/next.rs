@@ -38,7 +38,7 @@ impl AgentTask {
             return Some(Happened::StartFailed(cause));
         }
         self.send_backlog();
-        self.alarm.set(self.lifecycle.deadline());
+        self.alarm.set(self.next_look());
         let log_is_full = self.log.is_full();
         let hears = self.sending.is_none() && self.commits.len() < COMMITS_MAX && !log_is_full;
         let is_open = !self.commands.is_closed() || !self.commands.is_empty();

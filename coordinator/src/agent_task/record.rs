@@ -10,8 +10,8 @@ use shared_state::{
 };
 use tracing::{debug, error, info, warn};
 
-use super::AgentTask;
 use super::invocation::Invocation;
+use super::{AgentTask, NextRun};
 use crate::agent_log::Stream;
 use crate::{clock, proc_stat, words};
 
@@ -22,6 +22,7 @@ pub(crate) struct Published {
     goal_up: bool,
     reason: String,
     invocation_id: Option<i64>,
+    next_run: Option<NextRun>,
 }
 
 impl AgentTask {
@@ -153,11 +154,17 @@ impl AgentTask {
             true => words::reason(&phase, self.spawn_error.as_deref(), &self.waits_for),
             false => "not started: autostart = false".into(),
         };
+        let next_run = self.awaited_run();
+        let reason = match phase {
+            Phase::Exited { .. } if next_run.is_some() => format!("{reason}; next run by schedule"),
+            _ => reason,
+        };
         let next = Published {
             state: Some(state),
             goal_up,
             reason,
             invocation_id: self.last_invocation_id,
+            next_run,
         };
         if next == self.published {
             return;
@@ -181,6 +188,7 @@ impl AgentTask {
             let left_ms = at.saturating_duration_since(now).as_millis();
             now_ms.saturating_add(i64::try_from(left_ms).unwrap_or(i64::MAX))
         });
+        let next_attempt_ms = next_attempt_ms.or_else(|| self.awaited_run_ms(now, now_ms));
         let living = self.invocation.as_ref();
         InstanceChange {
             instance_id: self.instance.instance_id,

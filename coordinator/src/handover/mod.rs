@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::serde_as;
 use shared_state::TimeMs;
 
-use crate::agent_task::Published;
+use crate::agent_task::{NextRun, Published};
 use crate::board::Heartbeat;
 use crate::intake::Counters;
 
@@ -79,6 +79,7 @@ pub(crate) struct SavedInstance {
     #[serde_as(as = "PartsDef")]
     pub(crate) parts: Parts,
     pub(crate) was_wanted: bool,
+    pub(crate) next_run: Option<NextRun>,
     pub(crate) restarts: u64,
     pub(crate) last_invocation_id: Option<i64>,
     pub(crate) last_exit: Option<String>,

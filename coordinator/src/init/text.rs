@@ -50,7 +50,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("oom_score_adj", "500"),
     ("pass_env", r#"["LANGCHAIN_*", "HF_HOME"]"#),
     ("rlimits", r#"{ nofile = 4096 }"#),
+    ("schedule", r#""every 10m""#),
     ("socket", r#""/run/agents/coordinator.sock""#),
+    ("time_zone", r#""Europe/Zurich""#),
     ("umask", r#""027""#),
     ("user", r#""agents""#),
 ];

@@ -23,7 +23,7 @@ fn build_library(folder: &Path) -> PathBuf {
 }
 
 /// Written in place, since the coordinator has the file mapped.
-fn set_clock(scene: &Scene, offset_s: i64) {
+pub(crate) fn set_clock(scene: &Scene, offset_s: i64) {
     use std::os::unix::fs::FileExt;
     let file = std::fs::File::options()
         .write(true)
@@ -70,8 +70,14 @@ fn agents() -> AgentsFile {
 }
 
 fn start(agents: &AgentsFile) -> Scene {
+    start_at(agents, 0)
+}
+
+/// A coordinator whose clock is off by so much from its start on.
+pub(crate) fn start_at(agents: &AgentsFile, offset_s: i64) -> Scene {
     let mut scene = Scene::new(agents);
     std::fs::write(scene.path("offset"), [0; 4096]).expect("the folder is writable");
+    set_clock(&scene, offset_s);
     let library = build_library(scene.folder());
     let mut command = scene.command();
     command

@@ -30,6 +30,8 @@ mod out_of_memory_for_processes;
 mod parent_death_signal;
 mod reload_disturbs_nothing_else;
 mod replaced_log_folder;
+mod schedule_and_the_clock;
+mod schedule_overlap;
 mod second_coordinator;
 mod slow_stop;
 mod slow_subscriber;

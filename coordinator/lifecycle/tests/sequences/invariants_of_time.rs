@@ -33,6 +33,12 @@ pub(crate) fn no_process_is_replaced_before_its_age_or_runs_beyond_it(
             age.after.as_secs_f64() * (1.0 + age.variance),
         );
         prop_assert!(!is_replaced || lived_s >= least_s - 1e-6, "{moment:#?}");
+        // Nor is it late, unless the caller slept or it was not ready yet.
+        let in_time = |at: std::time::Instant| (at - spawned_at).as_secs_f64() <= least_s;
+        let is_awake = moment.awake_since <= spawned_at;
+        if is_replaced && is_awake && moment.facts.ready_at.is_some_and(in_time) {
+            prop_assert!(lived_s <= most_s + 1e-6, "{moment:#?}");
+        }
         // One that becomes ready only now is judged at its next deadline.
         let ran = matches!(moment.before.phase(), Phase::Running { .. });
         let runs = ran && matches!(moment.after.phase(), Phase::Running { .. });
