@@ -14,11 +14,13 @@ use crate::logs::LogsArgs;
 use crate::shells::Completed;
 
 const AGENTS: &str = "agents.toml";
+/// So that they do not stand between the flags of a verb.
+const PATHS: &str = "Where things are";
 
 const AFTER_HELP: &str = "\
 Without a command it runs in the foreground until TERM or INT (Ctrl-C).
 
-Each path comes from its flag, else its environment variable, else `.env` in the working directory, else agents.toml, else
+Each path comes from its flag, else its environment variable, else `.env` in the working directory, else agents.toml, else \
 its default: shared_state.db in the working directory, coordinator.sock and logs beside the database.
 
 Exit codes: 0 stopped in order; 1 internal error; 2 bad arguments or a problem in agents.toml; 3 another coordinator runs on \
@@ -48,6 +50,7 @@ pub(crate) struct Paths {
     #[arg(
         long,
         global = true,
+        help_heading = PATHS,
         value_name = "FILE",
         env = "COORDINATOR_AGENTS",
         default_value = AGENTS,
@@ -59,6 +62,7 @@ pub(crate) struct Paths {
     #[arg(
         long,
         global = true,
+        help_heading = PATHS,
         value_name = "FILE",
         env = "SHARED_STATE_SQLITE",
         hide_env_values = true,
@@ -69,6 +73,7 @@ pub(crate) struct Paths {
     #[arg(
         long,
         global = true,
+        help_heading = PATHS,
         value_name = "FILE",
         env = "COORDINATOR_SOCKET",
         hide_env_values = true,
@@ -79,6 +84,7 @@ pub(crate) struct Paths {
     #[arg(
         long,
         global = true,
+        help_heading = PATHS,
         value_name = "FOLDER",
         env = "AGENT_LOG_DIR",
         hide_env_values = true,
@@ -141,19 +147,30 @@ pub(crate) enum Command {
         /// Only these agents or instances
         names: Vec<String>,
     },
-    /// Show everything about agents: configuration, processes, last invocations, logs
+    /// Show everything about agents
+    ///
+    /// State and reason, processes, neighbours, log files, names of variables, every key in force with secrets masked, and the
+    /// newest invocations.
     Describe(DescribeArgs),
-    /// Watch all agents live in the terminal, with keys to start, stop and restart them
+    /// Watch all agents live in this terminal
+    ///
+    /// With CPU, memory and heartbeats, and with keys to start, stop and restart agents and to read their logs; `?` lists them.
     Top,
     /// Wait until agents are in a state
+    ///
+    /// Ends with 0 when each of them is, with 1 when one is not in time.
     Wait(WaitArgs),
-    /// Start agents; what earlier failures have used up is forgotten
+    /// Start agents
+    ///
+    /// What earlier failures have used up is forgotten. Returns when they run, unless told otherwise.
     Start(Targets),
     /// Stop agents
     Stop(Targets),
     /// Stop agents and start them again
     Restart(Targets),
-    /// Forget the failures of agents; those in BACKOFF or FATAL are tried again at once
+    /// Forget the failures of agents
+    ///
+    /// Those in BACKOFF or FATAL are tried again at once.
     Reset(Targets),
     /// Send a signal to the process groups of agents
     Signal {
@@ -163,7 +180,9 @@ pub(crate) enum Command {
         #[arg(required = true)]
         names: Vec<String>,
     },
-    /// Read agents.toml anew: start what was added, stop what was removed, restart only what must be
+    /// Read agents.toml anew and do what follows from it
+    ///
+    /// Starts what was added, stops what was removed, restarts only what must be. An invalid file changes nothing.
     Reload {
         /// Only tell what would happen
         #[arg(long)]
@@ -172,7 +191,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Replace the running coordinator by a new program; every agent, its pipes and its history stay
+    /// Replace the running coordinator by a new program
+    ///
+    /// Every agent, its pipes and its history stay.
     Upgrade {
         /// The new program [default: the file that the running one was started from]
         #[arg(value_name = "FILE")]
@@ -183,9 +204,13 @@ pub(crate) enum Command {
     CheckHandover,
     /// Stop all agents, then the coordinator
     Shutdown(Waiting),
-    /// Print what agents have printed, from their log files; needs no running coordinator
+    /// Print what agents have printed
+    ///
+    /// From their log files; needs no running coordinator.
     Logs(LogsArgs),
-    /// Print what has happened, from the database; needs no running coordinator
+    /// Print what has happened
+    ///
+    /// From the database; needs no running coordinator.
     Events(EventsArgs),
     /// Tell every problem in agents.toml; start nothing
     Check {
@@ -193,9 +218,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Write a commented agents.toml and .env to begin with; overwrites nothing
+    /// Write an agents.toml and .env to begin with
+    ///
+    /// With every key and variable as a comment. Overwrites nothing.
     Init,
-    /// Copy the database while it is in use, and verify the copy
+    /// Copy the database while it is in use
+    ///
+    /// The copy is verified; a file that exists is not replaced.
     Backup {
         /// The new file
         file: PathBuf,
@@ -203,7 +232,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print a script by which a shell completes verbs and flags
+    /// Print what a shell needs to complete verbs and flags
     Completions {
         /// Which shell
         shell: Completed,

@@ -3,11 +3,14 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{CLIENT_LIMIT, Request, Response};
 use crate::Exit;
 use crate::verbs::{chain, complain};
+
+/// Between a connection that was closed and the next question.
+const REST_MS: u8 = 20;
 
 /// Why there is no answer. Reads after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +82,21 @@ pub(super) fn complain_about(answer: Result<Response, AskError>, asker: Asker) -
     )
 }
 
-/// Asks and waits for the answer, at most for `limit`.
+/// Asks and waits for the answer, at most for `limit`. What only reads is asked again where the connection was closed: another
+/// program has taken the coordinator's place, or it has ended, which the next question tells.
 pub(super) fn ask(socket: &Path, request: &Request, limit: Duration) -> Result<Response, AskError> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match ask_once(socket, request, limit) {
+            Err(AskError::Closed(_)) if request.only_reads() && Instant::now() < deadline => {
+                let _ = nix::poll::poll(&mut [], REST_MS); // nothing to wait for
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn ask_once(socket: &Path, request: &Request, limit: Duration) -> Result<Response, AskError> {
     let in_io = |source: io::Error| {
         let path = socket.to_owned();
         match source.kind() {

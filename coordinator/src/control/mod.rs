@@ -63,6 +63,14 @@ enum Request {
 }
 
 impl Request {
+    /// Whether it may be asked twice without harm.
+    fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { .. } | Self::Describe { .. } | Self::Coordinator
+        )
+    }
+
     /// Whether the answer may come much later.
     fn waits(&self) -> bool {
         match self {

@@ -152,3 +152,29 @@ fn wait_ends_when_the_coordinator_does() {
     scene.stop();
     assert_eq!(waiting.wait().unwrap().code(), Some(7));
 }
+
+#[test]
+fn wait_goes_on_over_an_upgrade() {
+    let agents = AgentsFile::new().puppet(
+        "job",
+        "restart = \"never\"\n",
+        &["heartbeat", "wait-for=go", "exit=0"],
+    );
+    let mut scene = Scene::started(&agents);
+    let job = scene.wait_for_state("job", "RUNNING");
+    let open_before = processes::open_descriptors(scene.coordinator().pid());
+    let mut command = scene.command();
+    command.args(["wait", "job", "--for", "exited", "--timeout", "60"]);
+    let mut waiting = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    end_to_end::wait_for_condition("it waits", || {
+        match processes::open_descriptors(scene.coordinator().pid()) {
+            open if open > open_before => Ok(()),
+            open => Err(open),
+        }
+    });
+    scene.run_to(0, &["upgrade"]);
+    assert_eq!(scene.instance("job").invocation_id, job.invocation_id);
+    assert!(waiting.try_wait().unwrap().is_none(), "it still waits");
+    scene.touch("go");
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+}

@@ -137,3 +137,36 @@ fn there_is_a_manual_page_for_each_verb_without_a_warning() {
     }
     assert!(text(&scene.run_to(0, &["man"]).stdout).contains(".TH coordinator"));
 }
+
+#[test]
+fn the_help_of_every_verb_fits_a_terminal_of_80_columns() {
+    let scene = Scene::new(&AgentsFile::new());
+    let help = |arguments: &[&str]| {
+        let mut command = scene.command();
+        let output = command.args(arguments).env("COLUMNS", "80").output();
+        text(&output.unwrap().stdout)
+    };
+    let all = help(&["-h"]);
+    let commands = all.split("Commands:").nth(1).unwrap();
+    let verbs: Vec<&str> = commands
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(|line| {
+            assert!(
+                line.starts_with("  ") && !line.starts_with("   "),
+                "a verb has one line: {line}"
+            );
+            line.split_whitespace().next().unwrap()
+        })
+        .collect();
+    assert!(verbs.len() > 15, "{verbs:?}");
+    for verb in verbs.iter().filter(|verb| **verb != "help") {
+        for flag in ["-h", "--help"] {
+            let help = help(&[verb, flag]);
+            assert!(help.contains("Usage:"), "{verb}");
+            let wide = help.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(wide, None, "{verb}");
+        }
+    }
+}
