@@ -363,7 +363,10 @@ async fn supervise(
     )
     .context("listen for signals")?;
     let (mut saved, asker) = match handed {
-        Some((handed, asker)) => (handed.instances, asker),
+        Some((handed, asker)) => {
+            supervisor.keep_scaled(handed.scaled);
+            (handed.instances, asker)
+        }
         None => Default::default(),
     };
     for (instance, view) in instances {

@@ -20,13 +20,24 @@ use crate::process::Spawner;
 /// What one read takes from a pipe at most: the pipe itself holds as much.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Somebody wants agents.toml to be read anew.
+/// Somebody wants other agents to run: by agents.toml or beside it.
 #[derive(Debug)]
 pub(crate) struct ReloadRequest {
-    /// Only to tell what would happen.
-    pub(crate) dry_run: bool,
+    pub(crate) wanted: Wanted,
     /// What has happened, or why nothing has.
     pub(crate) answer: oneshot::Sender<Result<Changes, Refusal>>,
+}
+
+/// Which agents should run.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// Those of agents.toml, read anew.
+    File {
+        /// Only to tell what would happen.
+        dry_run: bool,
+    },
+    /// Another number of instances of one, until agents.toml is read again.
+    Instances { agent: String, instances: u32 },
 }
 
 /// Somebody wants another program to take over in place.

@@ -193,6 +193,7 @@ impl Layers<'_> {
             nice: optional!(nice),
             oom_score_adj: optional!(oom_score_adj),
             instances: pick!(instances).0,
+            has_plain_first: pick!(instances).0 == 1,
             depends_on: agent
                 .depends_on
                 .as_ref()

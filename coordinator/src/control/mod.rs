@@ -5,6 +5,7 @@ mod ask;
 mod choose;
 mod client;
 mod describe;
+mod scale;
 mod server;
 mod table;
 mod waiting;
@@ -20,7 +21,7 @@ use crate::board::View;
 use crate::changes::{Changes, Refusal};
 
 pub(crate) use choose::{Meant, choose_by};
-pub(crate) use client::{act, ask_for_descriptions, reload, show_status, upgrade, wait};
+pub(crate) use client::{act, ask_for_descriptions, reload, scale, show_status, upgrade, wait};
 pub(crate) use describe::{CoordinatorStatus, Description, Neighbour};
 pub(crate) use server::{ListenError, Listener, listen};
 pub(crate) use table::age;
@@ -50,6 +51,13 @@ enum Request {
     },
     /// Change something.
     Act(Action),
+    /// Run another number of instances of an agent.
+    Scale {
+        agent: String,
+        instances: u32,
+        /// How long the answer may wait for the effect; absent: not at all.
+        wait_ms: Option<u64>,
+    },
     /// Read agents.toml anew.
     Reload {
         /// Only to tell what would happen.
@@ -76,6 +84,7 @@ impl Request {
         match self {
             Self::Act(action) => action.wait_ms.is_some_and(|wait_ms| wait_ms > 0),
             Self::Wait { wait_ms, .. } => *wait_ms > 0,
+            Self::Scale { wait_ms, .. } => wait_ms.is_some_and(|wait_ms| wait_ms > 0),
             Self::Status { .. }
             | Self::Describe { .. }
             | Self::Coordinator

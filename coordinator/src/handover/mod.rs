@@ -15,6 +15,7 @@ mod execute;
 mod monotonic;
 mod takeover;
 
+use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
 use agent_protocol::Unfinished;
@@ -51,6 +52,8 @@ pub(crate) struct Document {
     pub(crate) version: String,
     /// The text of agents.toml in force, which may have been edited since without a reload.
     pub(crate) agents_toml: String,
+    /// Agents with another number of instances than it says.
+    pub(crate) scaled: BTreeMap<String, u32>,
     /// The limit of open files that agents get, soft and hard; the coordinator raised its own.
     pub(crate) file_limit: Option<(u64, u64)>,
     pub(crate) descriptors: Descriptors,
@@ -119,6 +122,7 @@ pub(crate) struct SavedInvocation {
 impl Document {
     pub(crate) fn new(
         agents_toml: String,
+        scaled: BTreeMap<String, u32>,
         file_limit: Option<(u64, u64)>,
         descriptors: Descriptors,
         instances: Vec<SavedInstance>,
@@ -127,6 +131,7 @@ impl Document {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
             agents_toml,
+            scaled,
             file_limit,
             descriptors,
             instances,

@@ -8,6 +8,7 @@ mod strangers;
 mod ticking;
 mod upgrading;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -25,7 +26,7 @@ use crate::handover::SavedInstance;
 use crate::instance::Instance;
 use crate::process::Children;
 use crate::registration::log_target;
-use crate::shared::{ReloadRequest, Shared, UpgradeRequest};
+use crate::shared::{ReloadRequest, Shared, UpgradeRequest, Wanted};
 use crate::systemd::Systemd;
 use dependencies::Dependencies;
 use ticking::Ticking;
@@ -41,6 +42,8 @@ pub(crate) struct Supervisor {
     log_writer: LogWriter,
     /// The text of agents.toml that is in force.
     agents_toml: String,
+    /// Agents with another number of instances than it says.
+    scaled: BTreeMap<String, u32>,
     estate: Rc<Estate>,
     requests: Requests,
     tasks: JoinSet<()>,
@@ -130,6 +133,7 @@ impl Supervisor {
             config: config.coordinator.clone(),
             log_writer,
             agents_toml: config.text.clone(),
+            scaled: BTreeMap::new(),
             estate,
             requests,
             shared,
@@ -200,7 +204,12 @@ impl Supervisor {
                 () = self.shared.shutdown.notified() => return Ending::Asked("shutdown was asked for".into()),
                 Some(request) = self.requests.upgrades.recv() => self.upgrade(request).await,
                 Some(request) = self.requests.reloads.recv() => {
-                    let result = self.reload(request.dry_run).await;
+                    let result = match request.wanted {
+                        Wanted::File { dry_run } => self.reload(dry_run).await,
+                        Wanted::Instances { agent, instances } => {
+                            self.scale(agent, instances).await
+                        }
+                    };
                     let _ = request.answer.send(result); // whoever asked may have gone
                 }
                 _ = changes.changed() => {
