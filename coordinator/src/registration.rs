@@ -114,6 +114,9 @@ fn view(agent: &AgentConfig, name: &str, restarts: u64) -> View {
         next_attempt_ms: None,
         heartbeats: 0,
         heartbeat: None,
+        // Until it has a task.
+        containment: "process group",
+        limits: Vec::new(),
         is_removed: false,
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::agent_task::Command;
 use crate::board::Board;
+use crate::cgroup::{Cgroups, Controllers};
 use crate::changes::{Changes, Refusal};
 use crate::clock::Awake;
 use crate::process::Spawner;
@@ -72,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) shutdown: Notify,
     /// Since when this process is awake.
     pub(crate) awake: Awake,
+    /// Where each invocation gets a control group; absent where process groups have to do.
+    pub(crate) cgroups: Option<Cgroups>,
     /// Starts processes.
     pub(crate) spawner: RefCell<Spawner>,
     /// For one read at a time: what is read is looked at before anything is awaited.
@@ -92,6 +95,12 @@ impl Shared {
         if let Some(commands) = commands {
             let _ = commands.send(command).await;
         }
+    }
+
+    /// Which limits the kernel keeps for agents.
+    pub(crate) fn controllers(&self) -> Controllers {
+        let cgroups = self.cgroups.as_ref();
+        cgroups.map(Cgroups::controllers).unwrap_or_default()
     }
 
     /// Whether this process was asked to end.

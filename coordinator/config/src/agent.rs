@@ -38,6 +38,12 @@ pub struct AgentConfig {
     pub nice: Option<i32>,
     /// Its place where memory runs out.
     pub oom_score_adj: Option<i32>,
+    /// Bytes of memory of all its processes together.
+    pub memory_max: Option<u64>,
+    /// Processors that all its processes together may use.
+    pub cpu_max: Option<f64>,
+    /// Processes and threads that it may have.
+    pub tasks_max: Option<u32>,
     /// How many replicas run.
     pub instances: u32,
     /// Whether its first instance is called as the agent itself: where the file asks for one.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::check::INSTANCES_MAX;
-use crate::{AgentConfig, LogFormat, LogLevel, Synchronous, log_file_name};
+use crate::{AgentConfig, Containment, LogFormat, LogLevel, Synchronous, log_file_name};
 
 /// A whole `agents.toml` without a problem in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +81,8 @@ pub struct CoordinatorConfig {
     pub bulk_wait: Duration,
     /// What a power cut may take.
     pub synchronous: Synchronous,
+    /// Where the control groups of agents are.
+    pub cgroup: Containment,
     /// What is kept how long.
     pub retention: Retention,
 }

@@ -11,6 +11,7 @@ mod table;
 mod waiting;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -181,6 +182,10 @@ pub(crate) struct AgentStatus {
     /// What the agent says of itself: ok, degraded or error.
     pub(crate) status: Option<String>,
     pub(crate) message: Option<String>,
+    /// How its processes are held together: `cgroup` or `process group`.
+    pub(crate) containment: String,
+    /// Who keeps each of its limits, by its key: `cgroup`, `watched` (by the coordinator) or `not in force`.
+    pub(crate) limits: BTreeMap<String, String>,
 }
 
 /// The line that a client gets who asked for an upgrade, from the program that has taken over.
@@ -222,6 +227,12 @@ impl AgentStatus {
             heartbeat_age_ms: beat.map(|beat| since_ms(beat.at)),
             status: beat.map(|beat| status(beat.status).into()),
             message: beat.map(|beat| beat.message.clone()),
+            containment: view.containment.into(),
+            limits: view
+                .limits
+                .iter()
+                .map(|(key, by)| ((*key).into(), by.as_str().into()))
+                .collect(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod takeover;
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 
 use agent_protocol::Unfinished;
 use lifecycle::{Cause, Parts};
@@ -110,6 +111,9 @@ pub(crate) struct SavedInvocation {
     pub(crate) stderr: Option<RawFd>,
     pub(crate) unsent: Vec<u8>,
     pub(crate) dropped_messages: u64,
+    /// The folder of its control group.
+    pub(crate) group: Option<PathBuf>,
+    pub(crate) has_exceeded_memory: bool,
     pub(crate) dropped_rows: u64,
     pub(crate) stdout_line: Unfinished,
     pub(crate) stderr_line: Unfinished,

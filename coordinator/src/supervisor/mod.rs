@@ -1,6 +1,7 @@
 //! Starts one task for each instance and looks after all of them together: dependencies, signals, the orderly end.
 //! What becomes of a single instance is its task's business.
 
+mod containment;
 mod dependencies;
 mod reload;
 mod stopping;
@@ -176,6 +177,7 @@ impl Supervisor {
         let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
         self.shared.commands.borrow_mut().push(sender);
         self.shared.board.add(view);
+        self.tell_containment(&instance);
         self.instances.push(Rc::clone(&instance));
         (instance, log, receiver)
     }
@@ -238,6 +240,7 @@ impl Supervisor {
     fn tick(&mut self) {
         self.ticking
             .tick(&self.shared, &mut self.systemd, Instant::now());
+        self.watch_memory();
         self.report_left_behind();
     }
 

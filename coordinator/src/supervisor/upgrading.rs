@@ -148,6 +148,7 @@ impl Supervisor {
             directory: &directory,
             environment: &environment,
             has_stdin: true,
+            group: None,
             attributes: &Attributes::default(),
         });
         let started =

@@ -3,6 +3,7 @@
 
 mod closed_stdout;
 mod control_clients;
+mod control_groups;
 mod crash_loops;
 mod damaged_database;
 mod dead_leader_of_a_group;

@@ -129,6 +129,7 @@ impl Supervisor {
             view.protocol = instance.config.protocol.as_str();
             view.is_removed = false;
         });
+        self.tell_containment(&instance);
         self.instances[index] = Rc::clone(&instance);
         let restart = plan.restarts(index);
         let new = Reconfiguration {

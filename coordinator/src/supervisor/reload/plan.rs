@@ -136,6 +136,9 @@ fn changed_keys(old: &AgentConfig, new: &AgentConfig) -> (Vec<&'static str>, Vec
             line_bytes_max,
         ],
         live: [
+            memory_max,
+            cpu_max,
+            tasks_max,
             depends_on,
             autostart,
             essential,
