@@ -27,7 +27,8 @@ fn puts_everything_in_place_with_the_right_modes() {
     machine.shell(INSTALL);
     let places = machine.shell(
         "stat -c '%a %U:%G %n' /usr/local/bin/coordinator /usr/local/bin/dashboard /usr/local/bin/langsmith-bridge \
-         /usr/local/bin/performance-monitor /etc/systemd/system/coordinator.service /etc/systemd/system/dashboard.service \
+         /usr/local/bin/performance-monitor /usr/local/share/man/man1/coordinator.1 \
+         /usr/local/share/bash-completion/completions/coordinator /etc/systemd/system/coordinator.service /etc/systemd/system/dashboard.service \
          /etc/agents /etc/agents/agents.toml /etc/agents/coordinator.env /etc/agents/dashboard.env \
          /var/lib/agents /var/lib/agents/shared_state.db /var/log/agents /run/agents /run/agents/coordinator.sock",
     );
@@ -38,6 +39,8 @@ fn puts_everything_in_place_with_the_right_modes() {
 755 root:root /usr/local/bin/dashboard
 755 root:root /usr/local/bin/langsmith-bridge
 755 root:root /usr/local/bin/performance-monitor
+644 root:root /usr/local/share/man/man1/coordinator.1
+644 root:root /usr/local/share/bash-completion/completions/coordinator
 644 root:root /etc/systemd/system/coordinator.service
 644 root:root /etc/systemd/system/dashboard.service
 750 root:agents /etc/agents
