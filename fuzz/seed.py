@@ -40,3 +40,26 @@ for text in [*blocks((DOCS / "configuration.md").read_text(encoding="utf-8"), "t
              (FUZZ.parent / "agents.toml").read_text(encoding="utf-8"),
              (FUZZ.parent / "coordinator/config/src/defaults.toml").read_text(encoding="utf-8")]:
     write("agents_toml", text.encode())
+
+for line in [
+    '{"verb":"status","names":[]}',
+    '{"verb":"describe","names":["all"]}',
+    '{"verb":"coordinator"}',
+    '{"verb":"wait","names":["worker:1"],"states":["RUNNING"],"wait_ms":60000}',
+    '{"verb":"act","change":"start","names":["wo*"],"wait_ms":null}',
+    '{"verb":"act","change":{"signal":"SIGUSR1"},"names":["worker"],"wait_ms":1000}',
+    '{"verb":"reload","dry_run":true}',
+    '{"verb":"upgrade","binary":"/usr/local/bin/coordinator"}',
+    '{"done":[{"name":"worker:0","agent":"worker","protocol":"json","state":"RUNNING","goal":"up","reason":"","pid":7,'
+    '"invocation_id":1,"uptime_ms":1000,"restarts":0,"last_exit":null,"next_attempt_ms":null,"heartbeats":3,'
+    '"heartbeat_age_ms":20,"status":"ok","message":"all is well"}]}',
+    '{"not_done":{"agents":[],"missing":["worker"]}}',
+    '{"upgraded":{"from":"0.1.0","to":"0.2.0"}}',
+    '{"no_such_agent":"wroker"}',
+    '{"misunderstood":"expected value at line 1 column 1"}',
+]:
+    write("control_lines", line.encode())
+
+# Instances, then an empty line, then names.
+for text in ["worker:0\nworker:1\nimporter\n\nwo*\n", "a\nb\n\nall\n", "worker\n\nwroker\n", "ab:0\nab:1\n\n?b:*\n*\nab:1\n", "a\n\n"]:
+    write("control_names", text.encode())

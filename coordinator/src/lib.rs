@@ -8,12 +8,13 @@
 //! - `lock`, `survivors`: one coordinator for each database; what a dead one left is ended.
 //! - `registration`, `instance`, `policy`, `attributes`: an agent as it was configured and as the database knows it.
 //! - `supervisor`: starts one task for each instance, passes on dependencies and signals, stops them in order.
-//! - `agent_task`: the owner of one instance. `process`: starting, signalling and reaping. `cgroup`: a control group for each invocation.
+//! - `agent_task`: the owner of one instance. `process`: starting, signalling and reaping.
 //! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
 //! - `board`, `words`: what is true now, and how it is said. `shared`: what all tasks use.
 //! - `logs`, `events`: the verbs that only read, with `output` for what they print.
 //! - `changes`: what a reload did. `describe`: all that is known of an agent. `top`: the live view.
 //! - `check`, `init`, `backup`, `shells`: the verbs that need no coordinator.
+//! - `fuzzing`: what `fuzz/` feeds of the control protocol.
 //! - `handover`: what goes to the program that replaces this one in place.
 //! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`, `proc_tree`: small readings.
 
@@ -22,7 +23,6 @@ mod agent_task;
 mod attributes;
 mod backup;
 mod board;
-mod cgroup;
 mod changes;
 mod check;
 mod cli;
@@ -31,6 +31,8 @@ mod control;
 mod describe;
 mod events;
 mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handover;
 mod init;
 mod instance;

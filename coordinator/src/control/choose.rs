@@ -87,8 +87,6 @@ mod tests {
             next_attempt_ms: None,
             heartbeats: 0,
             heartbeat: None,
-            containment: "cgroup",
-            limits: Vec::new(),
             is_removed: false,
         };
         vec![
