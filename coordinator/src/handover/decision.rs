@@ -134,7 +134,6 @@ enum HangDef {
 pub(super) enum CauseDef {
     Exited(i32),
     Signaled(i32),
-    OutOfMemory,
     SpawnFailed(i32),
 }
 

@@ -47,13 +47,10 @@ impl LogPane {
         }
     }
 
-    /// Takes what is new; whether there was anything.
-    pub(super) fn read(&mut self) -> bool {
-        let Ok(tail) = &mut self.tail else {
-            return false;
-        };
+    /// Takes what is new.
+    pub(super) fn read(&mut self) {
+        let Ok(tail) = &mut self.tail else { return };
         let looked = tail.look();
-        let mut has_changed = false;
         for _ in 0..LINES_PER_LOOK {
             let line = match tail.next(true) {
                 Ok(Some(Item::Line(line))) => shown(&line),
@@ -63,10 +60,9 @@ impl LogPane {
                 Ok(None) => break,
                 Err(error) => {
                     self.tail = Err(format!("failed to read the log: {error}"));
-                    return true;
+                    return;
                 }
             };
-            has_changed = true;
             self.lines.push_back(line);
             if self.lines.len() > LINES_MAX {
                 self.lines.pop_front();
@@ -74,9 +70,7 @@ impl LogPane {
         }
         if let Err(error) = looked {
             self.tail = Err(format!("failed to read the log: {error}"));
-            return true;
         }
-        has_changed
     }
 }
 

@@ -93,9 +93,10 @@ impl Model {
         }
     }
 
-    /// Whether the log that is shown has changed.
-    pub(super) fn read_log(&mut self) -> bool {
-        self.log.as_mut().is_some_and(LogPane::read)
+    pub(super) fn read_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.read();
+        }
     }
 
     /// The rows that the filter admits, in their order.

@@ -19,5 +19,5 @@ fn two_hundred_kills_lose_nothing_and_double_nothing() {
         counts.committed > 1000,
         "they had something to lose: {counts}"
     );
-    assert!(counts.marked > KILLS, "agents were running: {counts}");
+    assert!(counts.marked > KILLS / 2, "agents were running: {counts}");
 }

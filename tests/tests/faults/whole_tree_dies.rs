@@ -1,5 +1,5 @@
 //! Processes that an agent has started end with it (F11).
-//! Those in control groups are tried in `control_groups`.
+//! Control groups are not tried here.
 
 use end_to_end::{AgentsFile, Scene, processes, wait_for_condition};
 
@@ -73,9 +73,7 @@ fn a_child_that_left_the_group_is_reported_when_its_parent_ends() {
         "exit=3",
         "live=20ms",
     ];
-    let agents = AgentsFile::new()
-        .coordinator("cgroup = \"off\"")
-        .puppet("parent", "", &actions);
+    let agents = AgentsFile::new().puppet("parent", "", &actions);
     let scene = Scene::started(&agents);
     let left = scene.wait_for_pid("left");
     let database = scene.database();
