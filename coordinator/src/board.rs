@@ -9,6 +9,7 @@ use serde_with::serde_as;
 use shared_state::{InstanceState, TimeMs};
 use tokio::sync::watch;
 
+use crate::cgroup::Enforcement;
 use crate::handover::Monotonic;
 
 /// All instances in the order of start. Everything happens on one thread.
@@ -41,6 +42,10 @@ pub(crate) struct View {
     /// Since the coordinator was started.
     pub(crate) heartbeats: u64,
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// How its processes are held together: `cgroup` or `process group`.
+    pub(crate) containment: &'static str,
+    /// How each of its limits is kept, by its key.
+    pub(crate) limits: Vec<(&'static str, Enforcement)>,
     /// agents.toml no longer asks for it.
     pub(crate) is_removed: bool,
 }

@@ -172,6 +172,16 @@ pub(crate) enum Command {
     ///
     /// Those in BACKOFF or FATAL are tried again at once.
     Reset(Targets),
+    /// Run another number of instances of an agent, until agents.toml is read again
+    Scale {
+        /// The agent
+        agent: String,
+        /// How many; those with the highest ordinals stop first
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        instances: u32,
+        #[command(flatten)]
+        waiting: Waiting,
+    },
     /// Send a signal to the process groups of agents
     Signal {
         /// Such as SIGUSR1

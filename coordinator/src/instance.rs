@@ -50,6 +50,7 @@ impl Instance {
         let introduction = [
             ("AGENT_NAME", OsString::from(&self.config.name)),
             ("AGENT_INSTANCE", OsString::from(&self.name)),
+            ("INSTANCE", OsString::from(self.ordinal.to_string())),
             (
                 "AGENT_INVOCATION",
                 OsString::from(invocation_id.to_string()),

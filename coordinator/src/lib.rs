@@ -8,7 +8,7 @@
 //! - `lock`, `survivors`: one coordinator for each database; what a dead one left is ended.
 //! - `registration`, `instance`, `policy`, `attributes`: an agent as it was configured and as the database knows it.
 //! - `supervisor`: starts one task for each instance, passes on dependencies and signals, stops them in order.
-//! - `agent_task`: the owner of one instance. `process`: starting, signalling and reaping.
+//! - `agent_task`: the owner of one instance. `process`: starting, signalling and reaping. `cgroup`: a control group for each invocation.
 //! - `intake`, `outbox`: what an agent says and is told. `agent_log`: the log files of agents.
 //! - `board`, `words`: what is true now, and how it is said. `shared`: what all tasks use.
 //! - `logs`, `events`: the verbs that only read, with `output` for what they print.
@@ -23,6 +23,7 @@ mod agent_task;
 mod attributes;
 mod backup;
 mod board;
+mod cgroup;
 mod changes;
 mod check;
 mod cli;

@@ -86,6 +86,7 @@ fn registration(agent: &AgentConfig, settings: &Settings) -> AgentRegistration {
         command: agent.masked_command(),
         config: agent.masked_json(),
         instances: agent.instances,
+        has_plain_first: agent.has_plain_first,
         heartbeat_timeout_ms: heartbeat_timeout
             .and_then(|timeout| i64::try_from(timeout.as_millis()).ok()),
         log_paths: agent
@@ -113,6 +114,9 @@ fn view(agent: &AgentConfig, name: &str, restarts: u64) -> View {
         next_attempt_ms: None,
         heartbeats: 0,
         heartbeat: None,
+        // Until it has a task.
+        containment: "process group",
+        limits: Vec::new(),
         is_removed: false,
     }
 }

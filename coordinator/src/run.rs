@@ -14,12 +14,13 @@ use coordinator_config::{Config, Settings};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::unistd::Pid;
 use shared_state::{
-    EventRow, Fact, Identity, OpenError, Opened, Retention, WriterOptions, open_writer,
+    EventRow, Fact, Identity, OpenError, Opened, Retention, Writer, WriterOptions, open_writer,
 };
 use tracing::{error, info, warn};
 
 use crate::agent_log;
 use crate::board::Board;
+use crate::cgroup::Cgroups;
 use crate::cli::Cli;
 use crate::clock::{Awake, wall_ms};
 use crate::control::{self, ListenError, Listener};
@@ -275,7 +276,13 @@ fn report_upgrade(opened: &Opened, from: &str) {
     let to = env!("CARGO_PKG_VERSION");
     info!("upgraded from version {from} to {to}; every agent runs on");
     let message = format!("from version {from} to {to}, pid {}", Pid::this());
-    record(opened, 1, "coordinator_upgraded", message, (None, None));
+    record(
+        &opened.writer,
+        1,
+        "coordinator_upgraded",
+        message,
+        (None, None),
+    );
 }
 
 /// What the last coordinator left: its invocations are closed as lost already, their processes are ended now.
@@ -294,20 +301,32 @@ fn report_lost(opened: &Opened, settings: &Settings) {
             invocation, "ended a process that the last coordinator left"
         );
         let message = format!("process {pid}, which the last coordinator left, was killed");
-        record(opened, 2, "orphan_ended", message, (None, invocation));
+        record(
+            &opened.writer,
+            2,
+            "orphan_ended",
+            message,
+            (None, invocation),
+        );
     }
     let message = format!("version {}, pid {}", env!("CARGO_PKG_VERSION"), Pid::this());
-    record(opened, 1, "coordinator_started", message, (None, None));
+    record(
+        &opened.writer,
+        1,
+        "coordinator_started",
+        message,
+        (None, None),
+    );
 }
 
 fn record(
-    opened: &Opened,
+    writer: &Writer,
     level: u8,
     kind: &str,
     message: String,
     (instance_id, invocation_id): (Option<i64>, Option<i64>),
 ) {
-    opened.writer.record(Fact::Event(EventRow {
+    writer.record(Fact::Event(EventRow {
         ts_ms: wall_ms(),
         instance_id,
         invocation_id,
@@ -321,7 +340,7 @@ fn record(
 async fn supervise(
     config: &Config,
     settings: Settings,
-    writer: shared_state::Writer,
+    writer: Writer,
     estate: &Rc<Estate>,
     terminating: Arc<AtomicBool>,
     handed: Option<(Handed, Option<Asker>)>,
@@ -339,6 +358,7 @@ async fn supervise(
         reloads: asked_reloads,
         upgrades: asked_upgrades,
     };
+    let cgroups = contain(config, &settings, &writer, handed.is_some());
     let shared = Rc::new(Shared {
         settings,
         environment: handover::own_environment(),
@@ -349,6 +369,7 @@ async fn supervise(
         commands: std::cell::RefCell::default(),
         shutdown: tokio::sync::Notify::new(),
         awake: Awake::new(Instant::now()),
+        cgroups,
         spawner: spawner.into(),
         buffer: Shared::new_buffer(),
         terminating,
@@ -363,7 +384,10 @@ async fn supervise(
     )
     .context("listen for signals")?;
     let (mut saved, asker) = match handed {
-        Some((handed, asker)) => (handed.instances, asker),
+        Some((handed, asker)) => {
+            supervisor.keep_scaled(handed.scaled);
+            (handed.instances, asker)
+        }
         None => Default::default(),
     };
     for (instance, view) in instances {
@@ -379,8 +403,44 @@ async fn supervise(
     let ending = keep_up(&shared, &mut supervisor, estate).await;
     supervisor.end_all(&ending).await;
     drop(supervisor);
+    if let Some(cgroups) = &shared.cgroups {
+        cgroups.close();
+    }
     log_thread.close(LOG_CLOSE_LIMIT);
     Ok(ending)
+}
+
+/// Finds out how agents are contained, and ends what is left in the groups of a dead coordinator.
+fn contain(
+    config: &Config,
+    settings: &Settings,
+    writer: &Writer,
+    is_taking_over: bool,
+) -> Option<Cgroups> {
+    match Cgroups::open(&config.coordinator.cgroup, &settings.database) {
+        Ok(cgroups) => {
+            let (folder, controllers) = (cgroups.folder().display(), cgroups.controllers());
+            info!(%folder, %controllers, "each invocation gets a control group of its own");
+            // Where it takes over, those who live there are its own.
+            let left = if is_taking_over {
+                0
+            } else {
+                cgroups.end_leftovers()
+            };
+            if left > 0 {
+                let message = format!(
+                    "{left} control groups of lost invocations had processes, which were killed"
+                );
+                warn!("{message}");
+                record(writer, 2, "orphan_ended", message, (None, None));
+            }
+            Some(cgroups)
+        }
+        Err(why) => {
+            info!("agents are contained by their process groups: {why}");
+            None
+        }
+    }
 }
 
 /// Answers clients beside everything else, also while agents are being stopped.

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::agent_task::Command;
 use crate::board::Board;
+use crate::cgroup::{Cgroups, Controllers};
 use crate::changes::{Changes, Refusal};
 use crate::clock::Awake;
 use crate::process::Spawner;
@@ -20,13 +21,24 @@ use crate::process::Spawner;
 /// What one read takes from a pipe at most: the pipe itself holds as much.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Somebody wants agents.toml to be read anew.
+/// Somebody wants other agents to run: by agents.toml or beside it.
 #[derive(Debug)]
 pub(crate) struct ReloadRequest {
-    /// Only to tell what would happen.
-    pub(crate) dry_run: bool,
+    pub(crate) wanted: Wanted,
     /// What has happened, or why nothing has.
     pub(crate) answer: oneshot::Sender<Result<Changes, Refusal>>,
+}
+
+/// Which agents should run.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// Those of agents.toml, read anew.
+    File {
+        /// Only to tell what would happen.
+        dry_run: bool,
+    },
+    /// Another number of instances of one, until agents.toml is read again.
+    Instances { agent: String, instances: u32 },
 }
 
 /// Somebody wants another program to take over in place.
@@ -61,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) shutdown: Notify,
     /// Since when this process is awake.
     pub(crate) awake: Awake,
+    /// Where each invocation gets a control group; absent where process groups have to do.
+    pub(crate) cgroups: Option<Cgroups>,
     /// Starts processes.
     pub(crate) spawner: RefCell<Spawner>,
     /// For one read at a time: what is read is looked at before anything is awaited.
@@ -81,6 +95,12 @@ impl Shared {
         if let Some(commands) = commands {
             let _ = commands.send(command).await;
         }
+    }
+
+    /// Which limits the kernel keeps for agents.
+    pub(crate) fn controllers(&self) -> Controllers {
+        let cgroups = self.cgroups.as_ref();
+        cgroups.map(Cgroups::controllers).unwrap_or_default()
     }
 
     /// Whether this process was asked to end.

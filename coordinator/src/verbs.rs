@@ -66,6 +66,13 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Stop(ref targets)) => act_on(&cli, Change::Stop, targets),
         Some(Command::Restart(ref targets)) => act_on(&cli, Change::Restart, targets),
         Some(Command::Reset(ref targets)) => act_on(&cli, Change::Reset, targets),
+        Some(Command::Scale {
+            ref agent,
+            instances,
+            ref waiting,
+        }) => at_socket(&cli, |socket| {
+            control::scale(socket, agent.clone(), instances, waiting.wait_ms())
+        }),
         Some(Command::Signal {
             ref signal,
             ref names,
@@ -97,7 +104,12 @@ fn run(cli: Cli) -> Exit {
 /// Runs on in place of the program that called for this one.
 fn go_on(cli: &Cli) -> Exit {
     let taken = take_over().and_then(|takeover| {
-        let config = parse(&takeover.agents_toml, cli.paths.agents())?;
+        let mut config = parse(&takeover.agents_toml, cli.paths.agents())?;
+        for (agent, instances) in &takeover.scaled {
+            config
+                .scale(agent, *instances)
+                .map_err(anyhow::Error::msg)?;
+        }
         Ok((config, takeover))
     });
     match taken {

@@ -17,6 +17,7 @@ pub(crate) fn cause(cause: Cause) -> String {
             Ok(signal) => format!("killed by {signal} ({number})"),
             Err(_) => format!("killed by signal {number}"),
         },
+        Cause::OutOfMemory => "out of memory: killed by SIGKILL (9)".into(),
         Cause::SpawnFailed(errno) => {
             format!("could not be started: {}", Errno::from_raw(errno).desc())
         }

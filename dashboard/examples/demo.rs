@@ -101,6 +101,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             command: vec![format!("/usr/local/bin/{name}"), "--json".into()],
             config: serde_json::json!({"restart": "always", "env": {"API_KEY": "***"}, "stop_timeout_ms": 10_000}),
             instances: 1,
+            has_plain_first: true,
             heartbeat_timeout_ms: Some(30_000),
             log_paths: vec![logs.join(format!("{n}.log")).display().to_string()],
         })

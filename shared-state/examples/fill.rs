@@ -76,6 +76,7 @@ fn register(arguments: &Arguments, now_ms: i64) -> Result<Vec<i64>, Box<dyn Erro
             command: vec!["/usr/bin/agent".into()],
             config: serde_json::json!({"restart": "always"}),
             instances: 1,
+            has_plain_first: true,
             heartbeat_timeout_ms: Some(30_000),
             log_paths: Vec::new(),
         })

@@ -100,6 +100,7 @@ fn open(path: &Path, agents: u32) -> Result<Opened, Box<dyn Error>> {
             command: vec!["/usr/bin/agent".into()],
             config: serde_json::Value::Null,
             instances: 1,
+            has_plain_first: true,
             heartbeat_timeout_ms: None,
             log_paths: Vec::new(),
         })

@@ -24,6 +24,8 @@ pub struct AgentRegistration {
     pub config: Value,
     /// How many replicas.
     pub instances: u32,
+    /// Whether its first instance is called as the agent itself, without an ordinal.
+    pub has_plain_first: bool,
     /// Absent where no heartbeat is expected.
     pub heartbeat_timeout_ms: Option<i64>,
     /// The log file of each instance, by ordinal; fewer than instances where some have none.
@@ -35,7 +37,7 @@ pub struct AgentRegistration {
 pub struct RegisteredInstance {
     /// The agent's name.
     pub agent: String,
-    /// The agent's name, or `NAME:ORDINAL` (from 0) where there are several.
+    /// The agent's name, or `NAME:ORDINAL` (from 0).
     pub instance: String,
     /// Its id.
     pub instance_id: i64,
@@ -112,8 +114,8 @@ fn register_one(
     connection.execute(REMOVE_INSTANCES, params![agent_id, agent.instances, now_ms])?;
     let cursors = cursors(connection, agent_id)?;
     for ordinal in 0..agent.instances {
-        let name = match agent.instances {
-            1 => agent.name.clone(),
+        let name = match ordinal {
+            0 if agent.has_plain_first => agent.name.clone(),
             _ => format!("{}:{ordinal}", agent.name),
         };
         let log_path = usize::try_from(ordinal)

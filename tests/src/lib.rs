@@ -7,6 +7,7 @@
 //! - `scene`: a folder of its own for each test, and the coordinator in it; checks the invariants at the end.
 //! - `coordinator`: one running coordinator and how it ends.
 //! - `database`, `rows`: first witness, the rows, read by a connection of the tests' own.
+//! - `control_groups`: those that a coordinator has made, found without its help.
 //! - `processes`: second witness, `/proc`.
 //! - `status`: third witness, `coordinator status --json`.
 //! - `invariants`: what must hold at the end of every test.
@@ -14,6 +15,7 @@
 //! - `wait`: waiting for a condition, with what was seen last.
 
 mod agents;
+pub mod control_groups;
 mod coordinator;
 mod database;
 mod invariants;

@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::{
-    AgentsFile, Coordinator, Database, Ended, InstanceRow, StatusLine, invariants, processes,
-    wait_for_condition,
+    AgentsFile, Coordinator, Database, Ended, InstanceRow, StatusLine, control_groups, invariants,
+    processes, wait_for_condition,
 };
 
 /// A binary of this workspace: tests lie in target/PROFILE/deps, other programs beside it.
@@ -293,6 +293,7 @@ impl Scene {
             }
         }
         invariants::no_process_is_left(self.folder(), Duration::from_secs(10));
+        control_groups::remove_groups_of(self.database().path());
     }
 }
 
@@ -317,6 +318,7 @@ impl Drop for Scene {
         drop(Guard {
             folder: self.folder().to_owned(),
         });
+        control_groups::remove_groups_of(self.database().path());
     }
 }
 

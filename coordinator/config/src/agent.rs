@@ -38,8 +38,16 @@ pub struct AgentConfig {
     pub nice: Option<i32>,
     /// Its place where memory runs out.
     pub oom_score_adj: Option<i32>,
+    /// Bytes of memory of all its processes together.
+    pub memory_max: Option<u64>,
+    /// Processors that all its processes together may use.
+    pub cpu_max: Option<f64>,
+    /// Processes and threads that it may have.
+    pub tasks_max: Option<u32>,
     /// How many replicas run.
     pub instances: u32,
+    /// Whether its first instance is called as the agent itself: where the file asks for one.
+    pub has_plain_first: bool,
     /// What must be true of other agents before this one starts.
     pub depends_on: Vec<Dependency>,
     /// Whether it starts with the coordinator.
@@ -99,15 +107,14 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
-    /// `NAME` for a single instance, `NAME:0`, `NAME:1` … for several.
+    /// `NAME` for a single instance, `NAME:0`, `NAME:1` … for several. One that was scaled later keeps the name of its first.
     #[must_use]
     pub fn instance_names(&self) -> Vec<String> {
-        if self.instances == 1 {
-            return vec![self.name.clone()];
-        }
-        (0..self.instances)
-            .map(|ordinal| format!("{}:{ordinal}", self.name))
-            .collect()
+        let name = |ordinal| match ordinal {
+            0 if self.has_plain_first => self.name.clone(),
+            _ => format!("{}:{ordinal}", self.name),
+        };
+        (0..self.instances).map(name).collect()
     }
 }
 

@@ -1,7 +1,8 @@
-//! What a process gets besides its program: whose it is, its mask of file modes, its place among others.
+//! What a process gets besides its program: whose it is, its mask of file modes, its place among others, its control group.
 //! Whether a user exists is not asked here; its resource limits stand in `rlimits`.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
@@ -13,9 +14,24 @@ use crate::value::{FromToml, describe, integer};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account(pub(crate) String);
 
+/// Where the control groups of agents are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Containment {
+    /// Below the coordinator's own, if that was delegated to it.
+    Auto,
+    /// Nowhere: agents are contained by process groups.
+    Off,
+    /// Below this one.
+    Below(PathBuf),
+}
+
 /// The permissions that new files do not get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Umask(pub(crate) u32);
+
+/// A number of processors, also a part of one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cores(pub(crate) f64);
 
 /// A whole number that may be negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +91,44 @@ impl<const MIN: i32, const MAX: i32> FromToml for Signed<MIN, MAX> {
     }
 }
 
+/// The kernel takes no share below a hundredth of a processor, and no machine has more than the other bound.
+const CORES: std::ops::RangeInclusive<f64> = 0.01..=4096.0;
+
+impl FromToml for Cores {
+    fn read(value: &DeValue<'_>, origin: &Origin, problems: &mut Problems<'_>) -> Option<Self> {
+        let number: Option<f64> = match value {
+            DeValue::Integer(number) => {
+                integer(number).and_then(|number| i32::try_from(number).ok().map(f64::from))
+            }
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        let fitting = number.filter(|number| CORES.contains(number));
+        if fitting.is_none() {
+            let expected = "a number of processors from 0.01 to 4096, such as 1.5";
+            problems.add(origin, describe(value), expected, None);
+        }
+        fitting.map(Self)
+    }
+}
+
+impl FromToml for Containment {
+    fn read(value: &DeValue<'_>, origin: &Origin, problems: &mut Problems<'_>) -> Option<Self> {
+        match value.as_str() {
+            Some("auto") => Some(Self::Auto),
+            Some("off") => Some(Self::Off),
+            Some(path) if path.starts_with('/') && !path.contains('\0') => {
+                Some(Self::Below(path.into()))
+            }
+            _ => {
+                let expected = "\"auto\", \"off\", or the whole path of a control group's folder";
+                problems.add(origin, describe(value), expected, None);
+                None
+            }
+        }
+    }
+}
+
 macro_rules! inline_schema {
     ([$($generics:tt)*] $type:ty, $name:literal, $schema:tt) => {
         impl<$($generics)*> JsonSchema for $type {
@@ -93,6 +147,11 @@ macro_rules! inline_schema {
 inline_schema!([] Account, "Account", { "anyOf": [
     { "type": "string", "pattern": "^[^:/\\s]+$" },
     { "type": "integer", "minimum": 0, "maximum": 4_294_967_294_u32 },
+] });
+inline_schema!([] Cores, "Cores", { "type": "number", "minimum": 0.01, "maximum": 4096 });
+inline_schema!([] Containment, "Containment", { "anyOf": [
+    { "enum": ["auto", "off"] },
+    { "type": "string", "pattern": "^/" },
 ] });
 inline_schema!([] Umask, "Umask", { "type": "string", "pattern": "^0?[0-7]{1,3}$" });
 inline_schema!([const MIN: i32, const MAX: i32] Signed<MIN, MAX>, "Signed",

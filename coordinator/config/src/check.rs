@@ -14,7 +14,7 @@ use crate::value::Found;
 use crate::{Protocol, Restart, Schedule};
 
 /// What one process table and one dashboard page hold.
-const INSTANCES_MAX: u64 = 10_000;
+pub(crate) const INSTANCES_MAX: u64 = 10_000;
 
 /// Checks one agent by itself.
 pub(crate) fn check_agent(

@@ -1,10 +1,12 @@
 //! The checked configuration, every default filled in.
 //! It knows nothing of how the file spells it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{AgentConfig, LogFormat, LogLevel, Synchronous};
+use crate::check::INSTANCES_MAX;
+use crate::{AgentConfig, Containment, LogFormat, LogLevel, Synchronous, log_file_name};
 
 /// A whole `agents.toml` without a problem in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,35 @@ pub struct Config {
 }
 
 impl Config {
+    /// Another number of instances of an agent than the file says. Its first instance keeps its name.
+    ///
+    /// # Errors
+    /// A text for people: there are too many, or a log file would belong to two.
+    pub fn scale(&mut self, name: &str, instances: u32) -> Result<(), String> {
+        let Some(agent) = self.agents.iter_mut().find(|agent| agent.name == name) else {
+            return Err(format!("there is no agent {name:?}"));
+        };
+        agent.instances = instances;
+        let all: u64 = self
+            .agents
+            .iter()
+            .map(|agent| u64::from(agent.instances))
+            .sum();
+        if all > INSTANCES_MAX {
+            return Err(format!(
+                "all agents together would have {all} instances, at most {INSTANCES_MAX} are possible"
+            ));
+        }
+        let mut files = BTreeSet::new();
+        for name in self.agents.iter().flat_map(AgentConfig::instance_names) {
+            let file = log_file_name(&name);
+            if !files.insert(file.clone()) {
+                return Err(format!("the log file {file} would belong to two instances"));
+            }
+        }
+        Ok(())
+    }
+
     /// The agent of this name.
     #[must_use]
     pub fn agent(&self, name: &str) -> Option<&AgentConfig> {
@@ -50,6 +81,8 @@ pub struct CoordinatorConfig {
     pub bulk_wait: Duration,
     /// What a power cut may take.
     pub synchronous: Synchronous,
+    /// Where the control groups of agents are.
+    pub cgroup: Containment,
     /// What is kept how long.
     pub retention: Retention,
 }

@@ -15,6 +15,7 @@ pub(crate) const RESERVED: &[&str] = &[
     "AGENT_NAME",
     "AGENT_INSTANCE",
     "AGENT_INVOCATION",
+    "INSTANCE",
     "SHARED_STATE_SQLITE",
     "COORDINATOR_SOCKET",
 ];

@@ -41,6 +41,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 pub use agent::{AgentConfig, EnvValue};
+pub use attributes::Containment;
 pub use choices::{
     Condition, LogFormat, LogLevel, Overlap, Protocol, Restart, Signal, Synchronous,
 };

@@ -60,19 +60,13 @@ impl AgentConfig {
             .iter()
             .map(|(name, value)| (name.clone(), value.masked().into()))
             .collect();
-        json!({
+        let mut all = json!({
             "command": self.masked_command(),
             "protocol": self.protocol,
             "directory": self.directory.to_string_lossy(),
             "env": env,
             "pass_env": self.pass_env,
             "config": masked_table(&self.config),
-            "user": self.user,
-            "group": self.group,
-            "umask": self.umask.map(|mask| format!("{mask:03o}")),
-            "rlimits": limits_json(&self.rlimits),
-            "nice": self.nice,
-            "oom_score_adj": self.oom_score_adj,
             "instances": self.instances,
             "depends_on": self.depends_on.iter().map(Dependency::to_json).collect::<Vec<_>>(),
             "autostart": self.autostart,
@@ -102,6 +96,25 @@ impl AgentConfig {
             "line_bytes_max": self.line_bytes_max,
             "log_bytes_max": self.log_bytes_max,
             "log_files_max": self.log_files_max,
+        });
+        if let (Some(all), Value::Object(given)) = (all.as_object_mut(), self.given_json()) {
+            all.extend(given);
+        }
+        all
+    }
+
+    /// What its processes get.
+    fn given_json(&self) -> Value {
+        json!({
+            "user": self.user,
+            "group": self.group,
+            "umask": self.umask.map(|mask| format!("{mask:03o}")),
+            "rlimits": limits_json(&self.rlimits),
+            "nice": self.nice,
+            "oom_score_adj": self.oom_score_adj,
+            "memory_max": self.memory_max,
+            "cpu_max": self.cpu_max,
+            "tasks_max": self.tasks_max,
         })
     }
 

@@ -108,6 +108,7 @@ fn resolve_coordinator(file: &CoordinatorTable, folder: &Path) -> CoordinatorCon
         group_commit: layered!(group_commit, file, built_in).0,
         bulk_wait: layered!(bulk_wait, file, built_in).0,
         synchronous: layered!(synchronous, file, built_in),
+        cgroup: layered!(cgroup, file, built_in),
         retention: resolve_retention(retention.unwrap_or(&RetentionTable::default()), built_in),
     }
 }
@@ -192,7 +193,11 @@ impl Layers<'_> {
             rlimits: self.rlimits(),
             nice: optional!(nice),
             oom_score_adj: optional!(oom_score_adj),
+            memory_max: optional!(memory_max),
+            cpu_max: optional!(cpu_max),
+            tasks_max: optional!(tasks_max),
             instances: pick!(instances).0,
+            has_plain_first: pick!(instances).0 == 1,
             depends_on: agent
                 .depends_on
                 .as_ref()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
-use crate::attributes::{Account, Signed, Umask};
+use crate::attributes::{Account, Containment, Cores, Signed, Umask};
 use crate::command::Command;
 use crate::dependency::Dependency;
 use crate::free::{EnvTable, FreeTable, VariablePattern};
@@ -101,6 +101,8 @@ tables! {
         bulk_wait: Span<0, { 10 * SECOND }>,
         /// What a power cut may take: the last commits, or nothing.
         synchronous: Synchronous,
+        /// Where the control groups of agents are made: below the coordinator's own, not at all, or below this one.
+        cgroup: Containment,
         /// What is kept how long.
         retention: RetentionTable,
     }
@@ -167,6 +169,12 @@ tables! {
         nice: Signed<-20, 19>,
         /// From last (-1000) to first (1000) where memory runs out and the kernel has to kill.
         oom_score_adj: Signed<-1000, 1000>,
+        /// Memory of all its processes together; above it they are killed.
+        memory_max: Bytes<{ 1 << 20 }, { 1 << 50 }>,
+        /// Processors that all its processes together may use.
+        cpu_max: Cores,
+        /// Processes and threads that it may have.
+        tasks_max: Whole<1, 4_194_304>,
         /// How many replicas run.
         instances: Whole<1, 10_000>,
         /// Agents that must be ready before it starts, or started, or completed.

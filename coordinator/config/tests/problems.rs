@@ -71,6 +71,8 @@ fn a_value_of_the_wrong_kind_or_range_says_what_is_right() {
             "pass_env = [\"A*B\"]",
             "the name of a variable, or its beginning and *",
         ),
+        ("cpu_max = 0", "from 0.01"),
+        ("memory_max = \"1KiB\"", "from \"1MiB\""),
         ("user = \"\"", "a name such as \"nobody\""),
         ("group = -1", "from 0 to 4294967294"),
         ("umask = 27", "quotes"),

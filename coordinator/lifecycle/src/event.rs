@@ -55,6 +55,8 @@ pub enum Cause {
     Exited(i32),
     /// By a signal.
     Signaled(i32),
+    /// Killed because it had too much memory, by the kernel or for its limit.
+    OutOfMemory,
     /// It never began: the error number of the call that failed.
     SpawnFailed(i32),
 }

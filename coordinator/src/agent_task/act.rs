@@ -9,16 +9,17 @@ use lifecycle::{Cause, Effect, Event, Goal, Phase, Start};
 use nix::sys::signal::Signal;
 use shared_state::{Fact, RecordsBatch};
 
+use super::containment::end_with_group;
 use super::invocation::{Invocation, Out, Way};
 use super::next::Happened;
 use super::{AgentTask, Command, Committed, Reconfiguration};
-use crate::attributes::{account_of, attributes_of, introduce_user};
 use crate::board::Heartbeat;
+use crate::cgroup::Group;
 use crate::clock;
 use crate::instance::kernel_signal;
 use crate::intake::{Heard, Intake};
 use crate::outbox::Outbox;
-use crate::process::{Ended, Program, SpawnError, Started};
+use crate::process::{Ended, Started};
 
 impl AgentTask {
     pub(super) fn handle(&mut self, happened: Happened) {
@@ -62,6 +63,7 @@ impl AgentTask {
                 self.step(Event::Stop);
                 self.step(Event::Start);
             }
+            Command::MeasureMemory(all) => self.judge_memory(&all),
             Command::Reconfigure(new) => self.reconfigure(*new),
             Command::Signal(signal) => {
                 if let Some(living) = &self.invocation {
@@ -84,6 +86,7 @@ impl AgentTask {
     fn reconfigure(&mut self, new: Reconfiguration) {
         let before = std::mem::replace(&mut self.instance, new.instance);
         self.follow_schedule(&before.config);
+        self.limit_anew();
         if let Some(log) = new.log {
             self.log = log;
         }
@@ -150,10 +153,13 @@ impl AgentTask {
     }
 
     /// A stopped process cannot react to a signal until it is continued.
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         if let Some(living) = &self.invocation {
             living.child.signal_group(signal);
             living.child.signal_group(Signal::SIGCONT);
+            if let (Signal::SIGKILL, Some(group)) = (signal, &living.group) {
+                group.kill(); // also who has left the process group
+            }
         }
     }
 
@@ -176,10 +182,10 @@ impl AgentTask {
         self.last_invocation_id = Some(id);
         let (now, now_ms) = (Instant::now(), clock::wall_ms());
         match self.spawn(id) {
-            Ok(started) => {
+            Ok((started, group)) => {
                 self.spawn_error = None;
                 self.record_start(id, start, Some(started.child.pid()), now_ms);
-                self.begin_invocation(id, started, now, now_ms);
+                self.begin_invocation(id, started, group, (now, now_ms));
                 Some(Event::Spawned {
                     random: fastrand::f64(),
                 })
@@ -195,22 +201,13 @@ impl AgentTask {
         }
     }
 
-    fn spawn(&self, invocation_id: i64) -> Result<Started, SpawnError> {
-        let (shared, instance) = (&self.shared, &self.instance);
-        let account = account_of(&instance.config)?;
-        let mut environment =
-            instance.environment(&shared.environment, invocation_id, &shared.settings);
-        introduce_user(&instance.config, &account, &mut environment);
-        shared.spawner.borrow_mut().start(Program {
-            command: &instance.config.command,
-            directory: &instance.config.directory,
-            environment: &environment,
-            has_stdin: instance.speaks(),
-            attributes: &attributes_of(&instance.config, &account),
-        })
-    }
-
-    fn begin_invocation(&mut self, id: i64, started: Started, now: Instant, now_ms: i64) {
+    fn begin_invocation(
+        &mut self,
+        id: i64,
+        started: Started,
+        group: Option<Group>,
+        (now, now_ms): (Instant, i64),
+    ) {
         let instance = &self.instance;
         let line_bytes_max = instance.config.line_bytes_max;
         let mut outbox = Outbox::new(started.stdin);
@@ -220,7 +217,12 @@ impl AgentTask {
         self.invocation = Some(Invocation {
             id,
             child: started.child,
-            ended: started.ended,
+            ended: match group.clone() {
+                Some(group) => end_with_group(started.ended, group, &self.shared, &instance.name),
+                None => started.ended,
+            },
+            group,
+            has_exceeded_memory: false,
             outbox,
             stdout: Some(started.stdout),
             stderr: Some(started.stderr),
@@ -235,7 +237,10 @@ impl AgentTask {
         let Some(mut living) = self.invocation.take() else {
             return;
         };
-        let cause = Cause::from(ended);
+        let cause = match ended {
+            Ended::Signaled(9) if living.has_exceeded_memory => Cause::OutOfMemory,
+            ended => Cause::from(ended),
+        };
         for heard in living.read_last(&self.shared, &mut self.log) {
             self.pass_on(living.id, heard);
         }
@@ -351,6 +356,7 @@ impl From<Ended> for Cause {
         match ended {
             Ended::Exited(code) => Self::Exited(code),
             Ended::Signaled(signal) => Self::Signaled(signal),
+            Ended::OutOfMemory => Self::OutOfMemory,
         }
     }
 }

@@ -13,15 +13,17 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::containment::end_with_group;
 use super::invocation::Invocation;
 use super::next::{Happened, finish};
 use super::{AgentTask, Alarm, Command};
 use crate::agent_log::AgentLog;
+use crate::cgroup::Group;
 use crate::handover::{SavedInstance, SavedInvocation, own};
 use crate::instance::Instance;
 use crate::intake::Intake;
 use crate::outbox::Outbox;
-use crate::process::Children;
+use crate::process::{Children, Ended};
 use crate::shared::Shared;
 
 /// Rest until thawed.
@@ -46,8 +48,10 @@ impl AgentTask {
     async fn settle(&mut self) {
         loop {
             if let Some(living) = &mut self.invocation
-                && let Ok(ended) = living.ended.try_recv()
+                && living.child.is_reaped()
             {
+                // At once, or when nobody else lives in its control group any more, which is being killed.
+                let ended = (&mut living.ended).await.unwrap_or(Ended::Signaled(0));
                 self.handle(Happened::Ended(ended));
                 continue;
             }
@@ -117,7 +121,7 @@ impl AgentTask {
         } = saved;
         log.begin_with_notes(notes);
         let invocation = invocation
-            .map(|saved| Invocation::go_on(saved, &instance, children))
+            .map(|saved| Invocation::go_on(saved, &instance, children, &shared))
             .transpose()
             .with_context(|| format!("go on with {name}"))?;
         shared.board.change(instance.index, |view| {
@@ -163,6 +167,8 @@ impl Invocation {
             stderr: raw(&self.stderr),
             unsent: self.outbox.unsent().to_vec(),
             dropped_messages: self.outbox.dropped(),
+            group: self.group.as_ref().map(|group| group.path().to_owned()),
+            has_exceeded_memory: self.has_exceeded_memory,
             dropped_rows: self.dropped_rows,
             stdout_line,
             stderr_line,
@@ -176,6 +182,7 @@ impl Invocation {
         saved: SavedInvocation,
         instance: &Instance,
         children: &Rc<Children>,
+        shared: &Rc<Shared>,
     ) -> anyhow::Result<Self> {
         let SavedInvocation {
             id,
@@ -185,6 +192,8 @@ impl Invocation {
             stderr,
             unsent,
             dropped_messages,
+            group,
+            has_exceeded_memory,
             dropped_rows,
             stdout_line,
             stderr_line,
@@ -192,6 +201,7 @@ impl Invocation {
             started,
             started_ms,
         } = saved;
+        let group = group.map(Group::at);
         let reading = |descriptor| -> anyhow::Result<pipe::Receiver> {
             pipe::Receiver::from_owned_fd(own(descriptor)?).context("read from its pipe")
         };
@@ -203,7 +213,12 @@ impl Invocation {
         Ok(Self {
             id,
             child,
-            ended,
+            ended: match group.clone() {
+                Some(group) => end_with_group(ended, group, shared, &instance.name),
+                None => ended,
+            },
+            group,
+            has_exceeded_memory,
             outbox: Outbox::go_on(stdin.map(writing).transpose()?, unsent, dropped_messages),
             stdout: stdout.map(reading).transpose()?,
             stderr: stderr.map(reading).transpose()?,

@@ -8,6 +8,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
 use crate::agent_log::AgentLog;
+use crate::cgroup::Group;
 use crate::intake::{Heard, Intake};
 use crate::outbox::Outbox;
 use crate::process::{Child, Ended};
@@ -27,6 +28,10 @@ pub(super) struct Invocation {
     pub(super) stdout: Option<pipe::Receiver>,
     pub(super) stderr: Option<pipe::Receiver>,
     pub(super) intake: Intake,
+    /// The control group of all its processes.
+    pub(super) group: Option<Group>,
+    /// It was killed for having more memory than its limit.
+    pub(super) has_exceeded_memory: bool,
     /// What the database was too slow for.
     pub(super) dropped_rows: u64,
     pub(super) started: Instant,

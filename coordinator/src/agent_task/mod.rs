@@ -2,11 +2,13 @@
 //! It decides nothing: the lifecycle does. `next` only names what happened, `handle` acts on it.
 
 mod act;
+mod containment;
 mod freeze;
 mod invocation;
 mod next;
 mod record;
 mod schedule;
+mod spawn;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -21,6 +23,7 @@ use tokio::time::Sleep;
 use crate::agent_log::AgentLog;
 use crate::clock;
 use crate::instance::Instance;
+use crate::proc_tree::Processes;
 use crate::shared::Shared;
 use invocation::Invocation;
 use next::Happened;
@@ -49,6 +52,8 @@ pub(crate) enum Command {
     Reset,
     /// It should end and run again, whatever it does now.
     Restart,
+    /// The kernel does not limit its memory: this is who lives and what each of them has.
+    MeasureMemory(Rc<Processes>),
     /// It is configured anew.
     Reconfigure(Box<Reconfiguration>),
     /// Its process group should get this signal.

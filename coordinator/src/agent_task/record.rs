@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use lifecycle::{Cause, Goal, Left, Phase, Start, Why};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use shared_state::{
@@ -71,6 +72,7 @@ impl AgentTask {
                 outcome: match cause {
                     Cause::Exited(code) => Outcome::Exited(code),
                     Cause::Signaled(signal) => Outcome::Signaled(signal),
+                    Cause::OutOfMemory => Outcome::Signaled(Signal::SIGKILL as i32),
                     Cause::SpawnFailed(_) => Outcome::SpawnFailed,
                 },
                 reason: reason.clone(),
@@ -109,7 +111,13 @@ impl AgentTask {
     }
 
     /// An event of the coordinator about this instance: a row, and a line in the agent's own log.
-    fn event(&mut self, level: u8, kind: &str, message: &str, invocation_id: Option<i64>) {
+    pub(super) fn event(
+        &mut self,
+        level: u8,
+        kind: &str,
+        message: &str,
+        invocation_id: Option<i64>,
+    ) {
         let ts_ms = clock::wall_ms();
         self.shared.writer.record(Fact::Event(EventRow {
             ts_ms,

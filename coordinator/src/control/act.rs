@@ -87,7 +87,7 @@ fn without_process(before: &[Before], shared: &Shared) -> Vec<String> {
 }
 
 /// Until every task has acted on what was sent, the board may show what was true before.
-async fn settle(chosen: &[usize], shared: &Shared) {
+pub(super) async fn settle(chosen: &[usize], shared: &Shared) {
     for index in chosen {
         let (answer, answered) = oneshot::channel();
         shared.send(*index, Command::Acknowledge(answer)).await;

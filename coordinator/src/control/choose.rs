@@ -87,6 +87,8 @@ mod tests {
             next_attempt_ms: None,
             heartbeats: 0,
             heartbeat: None,
+            containment: "cgroup",
+            limits: Vec::new(),
             is_removed: false,
         };
         vec![

@@ -145,6 +145,29 @@ pub(crate) fn ask_for_descriptions(
     }
 }
 
+/// Lets another number of instances run and prints how they are then.
+pub(crate) fn scale(socket: &Path, agent: String, instances: u32, wait_ms: Option<u64>) -> Exit {
+    let limit = Duration::from_millis(wait_ms.unwrap_or(0)) + RELOAD_LIMIT;
+    let question = Request::Scale {
+        agent,
+        instances,
+        wait_ms,
+    };
+    let (agents, missing) = match ask(socket, &question, limit) {
+        Ok(Response::Done(agents)) => (agents, Vec::new()),
+        Ok(Response::NotDone { agents, missing }) => (agents, missing),
+        Ok(Response::Invalid(refusal)) => {
+            return tell_failure(&format!("{}; nothing has changed", refusal.text));
+        }
+        other => return complain_about(other, Asker::Changes),
+    };
+    let _ = io::stdout().write_all(table::draw(&agents).as_bytes());
+    match missing.is_empty() {
+        true => Exit::Success,
+        false => tell_failure(&format!("not in time: {}", missing.join(", "))),
+    }
+}
+
 /// Lets agents.toml be read anew and prints what that did.
 pub(crate) fn reload(socket: &Path, dry_run: bool, as_json: bool) -> Exit {
     match ask(socket, &Request::Reload { dry_run }, RELOAD_LIMIT) {

@@ -6,11 +6,13 @@ mod choose;
 mod client;
 mod describe;
 pub(crate) mod fuzzing;
+mod scale;
 mod server;
 mod table;
 mod waiting;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,7 @@ use crate::board::View;
 use crate::changes::{Changes, Refusal};
 
 pub(crate) use choose::{Meant, choose_by};
-pub(crate) use client::{act, ask_for_descriptions, reload, show_status, upgrade, wait};
+pub(crate) use client::{act, ask_for_descriptions, reload, scale, show_status, upgrade, wait};
 pub(crate) use describe::{CoordinatorStatus, Description, Neighbour};
 pub(crate) use server::{ListenError, Listener, listen};
 pub(crate) use table::age;
@@ -51,6 +53,13 @@ enum Request {
     },
     /// Change something.
     Act(Action),
+    /// Run another number of instances of an agent.
+    Scale {
+        agent: String,
+        instances: u32,
+        /// How long the answer may wait for the effect; absent: not at all.
+        wait_ms: Option<u64>,
+    },
     /// Read agents.toml anew.
     Reload {
         /// Only to tell what would happen.
@@ -77,6 +86,7 @@ impl Request {
         match self {
             Self::Act(action) => action.wait_ms.is_some_and(|wait_ms| wait_ms > 0),
             Self::Wait { wait_ms, .. } => *wait_ms > 0,
+            Self::Scale { wait_ms, .. } => wait_ms.is_some_and(|wait_ms| wait_ms > 0),
             Self::Status { .. }
             | Self::Describe { .. }
             | Self::Coordinator
@@ -173,6 +183,10 @@ pub(crate) struct AgentStatus {
     /// What the agent says of itself: ok, degraded or error.
     pub(crate) status: Option<String>,
     pub(crate) message: Option<String>,
+    /// How its processes are held together: `cgroup` or `process group`.
+    pub(crate) containment: String,
+    /// Who keeps each of its limits, by its key: `cgroup`, `watched` (by the coordinator) or `not in force`.
+    pub(crate) limits: BTreeMap<String, String>,
 }
 
 /// The line that a client gets who asked for an upgrade, from the program that has taken over.
@@ -214,6 +228,12 @@ impl AgentStatus {
             heartbeat_age_ms: beat.map(|beat| since_ms(beat.at)),
             status: beat.map(|beat| status(beat.status).into()),
             message: beat.map(|beat| beat.message.clone()),
+            containment: view.containment.into(),
+            limits: view
+                .limits
+                .iter()
+                .map(|(key, by)| ((*key).into(), by.as_str().into()))
+                .collect(),
         }
     }
 }

@@ -17,9 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::act::act;
 use super::choose::choose;
 use super::describe::{CoordinatorStatus, describe};
+use super::scale::scale;
 use super::waiting::wait_for_states;
 use super::{AgentStatus, CLIENT_LIMIT, REQUEST_BYTES_MAX, Request, Response};
-use crate::shared::{ReloadRequest, Shared, UpgradeRequest};
+use crate::shared::{ReloadRequest, Shared, UpgradeRequest, Wanted};
 
 /// Clients at once; further ones wait in the socket's own queue.
 const CLIENTS_MAX: usize = 32;
@@ -266,6 +267,11 @@ async fn respond(request: Request, shared: &Shared) -> Response {
     match request {
         Request::Act(action) => act(action, shared).await,
         Request::Reload { dry_run } => reload(dry_run, shared).await,
+        Request::Scale {
+            agent,
+            instances,
+            wait_ms,
+        } => scale(agent, instances, wait_ms, shared).await,
         Request::Describe { names } => describe(&names, shared).await,
         Request::Coordinator => Response::Coordinator(CoordinatorStatus::of(shared)),
         Request::Wait {
@@ -291,7 +297,13 @@ async fn respond(request: Request, shared: &Shared) -> Response {
 
 async fn reload(dry_run: bool, shared: &Shared) -> Response {
     let (answer, answered) = oneshot::channel();
-    let sent = shared.reloads.send(ReloadRequest { dry_run, answer }).await;
+    let sent = shared
+        .reloads
+        .send(ReloadRequest {
+            wanted: Wanted::File { dry_run },
+            answer,
+        })
+        .await;
     match (sent, answered.await) {
         (Ok(()), Ok(Ok(changes))) => Response::Reloaded(changes),
         (Ok(()), Ok(Err(refusal))) => Response::Invalid(refusal),

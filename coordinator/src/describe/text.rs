@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use shared_state::TimeMs;
 
 use super::{Described, Invocation};
-use crate::control::{Neighbour, age};
+use crate::control::{AgentStatus, Neighbour, age};
 use crate::output::harmless;
 
 /// Where a long list of words goes on in the next line.
@@ -35,6 +35,7 @@ pub(super) fn add(text: &mut String, described: &Described, now_ms: TimeMs) {
     if let (Some(pid), Some(up_ms)) = (status.pid, status.uptime_ms) {
         line("pid", &format!("{pid}, up {}", age(up_ms)));
     }
+    line("contained by", &containment(status));
     line("restarts", &status.restarts.to_string());
     if let Some(last_exit) = &status.last_exit {
         line("last exit", last_exit);
@@ -142,6 +143,16 @@ fn add_invocations(text: &mut String, invocations: &[Invocation]) {
             invocation.started,
             harmless(&end)
         );
+    }
+}
+
+/// Such as `cgroup; memory_max watched, tasks_max not in force`.
+fn containment(status: &AgentStatus) -> String {
+    let limits = status.limits.iter().map(|(key, by)| format!("{key} {by}"));
+    let limits: Vec<String> = limits.collect();
+    match limits.is_empty() {
+        true => status.containment.clone(),
+        false => format!("{}; {}", status.containment, limits.join(", ")),
     }
 }
 

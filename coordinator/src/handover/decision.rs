@@ -134,6 +134,7 @@ enum HangDef {
 pub(super) enum CauseDef {
     Exited(i32),
     Signaled(i32),
+    OutOfMemory,
     SpawnFailed(i32),
 }
 

@@ -15,7 +15,9 @@ mod execute;
 mod monotonic;
 mod takeover;
 
+use std::collections::BTreeMap;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 
 use agent_protocol::Unfinished;
 use lifecycle::{Cause, Parts};
@@ -51,6 +53,8 @@ pub(crate) struct Document {
     pub(crate) version: String,
     /// The text of agents.toml in force, which may have been edited since without a reload.
     pub(crate) agents_toml: String,
+    /// Agents with another number of instances than it says.
+    pub(crate) scaled: BTreeMap<String, u32>,
     /// The limit of open files that agents get, soft and hard; the coordinator raised its own.
     pub(crate) file_limit: Option<(u64, u64)>,
     pub(crate) descriptors: Descriptors,
@@ -107,6 +111,9 @@ pub(crate) struct SavedInvocation {
     pub(crate) stderr: Option<RawFd>,
     pub(crate) unsent: Vec<u8>,
     pub(crate) dropped_messages: u64,
+    /// The folder of its control group.
+    pub(crate) group: Option<PathBuf>,
+    pub(crate) has_exceeded_memory: bool,
     pub(crate) dropped_rows: u64,
     pub(crate) stdout_line: Unfinished,
     pub(crate) stderr_line: Unfinished,
@@ -119,6 +126,7 @@ pub(crate) struct SavedInvocation {
 impl Document {
     pub(crate) fn new(
         agents_toml: String,
+        scaled: BTreeMap<String, u32>,
         file_limit: Option<(u64, u64)>,
         descriptors: Descriptors,
         instances: Vec<SavedInstance>,
@@ -127,6 +135,7 @@ impl Document {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
             agents_toml,
+            scaled,
             file_limit,
             descriptors,
             instances,

@@ -1,7 +1,7 @@
 //! The new program's first act: reads the document, takes the descriptors, answers whoever asked for the upgrade.
 //! The agents are taken over by the supervisor.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -24,6 +24,8 @@ const NAME: &CStr = c"coordinator";
 pub(crate) struct Takeover {
     /// The text of agents.toml in force.
     pub(crate) agents_toml: String,
+    /// Agents with another number of instances than it says.
+    pub(crate) scaled: BTreeMap<String, u32>,
     inherited: Inherited,
     handed: Handed,
 }
@@ -41,6 +43,7 @@ pub(crate) struct Inherited {
 pub(crate) struct Handed {
     pub(crate) from_version: String,
     pub(crate) file_limit: Option<(u64, u64)>,
+    pub(crate) scaled: BTreeMap<String, u32>,
     /// By the instance's row.
     pub(crate) instances: HashMap<i64, SavedInstance>,
 }
@@ -91,6 +94,7 @@ pub(crate) fn take_over() -> anyhow::Result<Takeover> {
         format: _,
         version: from_version,
         agents_toml,
+        scaled,
         file_limit,
         descriptors,
         instances,
@@ -100,6 +104,7 @@ pub(crate) fn take_over() -> anyhow::Result<Takeover> {
     let asker = descriptors.asker.map(own).transpose()?;
     Ok(Takeover {
         agents_toml,
+        scaled: scaled.clone(),
         inherited: Inherited {
             lock: own(descriptors.lock)?,
             socket: own(descriptors.socket)?,
@@ -111,6 +116,7 @@ pub(crate) fn take_over() -> anyhow::Result<Takeover> {
         handed: Handed {
             from_version,
             file_limit,
+            scaled,
             instances: instances
                 .into_iter()
                 .map(|saved| (saved.instance_id, saved))

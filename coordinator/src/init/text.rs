@@ -39,6 +39,7 @@ const MORE: &str = r#"
 /// What a key without a default may look like.
 const EXAMPLES: &[(&str, &str)] = &[
     ("config", r#"{ interval = "5s" }"#),
+    ("cpu_max", "1.5"),
     ("database", r#""/var/lib/agents/shared_state.db""#),
     ("depends_on", r#"["importer"]"#),
     ("directory", r#""importer""#),
@@ -46,12 +47,14 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("env_file", r#""importer.env""#),
     ("group", r#""agents""#),
     ("log_dir", r#""/var/log/agents""#),
+    ("memory_max", r#""512MiB""#),
     ("nice", "10"),
     ("oom_score_adj", "500"),
     ("pass_env", r#"["LANGCHAIN_*", "HF_HOME"]"#),
     ("rlimits", r#"{ nofile = 4096 }"#),
     ("schedule", r#""every 10m""#),
     ("socket", r#""/run/agents/coordinator.sock""#),
+    ("tasks_max", "100"),
     ("time_zone", r#""Europe/Zurich""#),
     ("umask", r#""027""#),
     ("user", r#""agents""#),

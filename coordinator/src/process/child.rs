@@ -13,6 +13,7 @@ use super::attributes::WholeLimit;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Clone,
+    ControlGroup,
     Group,
     ParentDeath,
     Streams,
@@ -47,6 +48,8 @@ pub(super) struct Plan<'a> {
     pub(super) environment: *const *const c_char,
     pub(super) directory: &'a CStr,
     pub(super) streams: [RawFd; 3],
+    /// The `cgroup.procs` of its control group, if it was not born there.
+    pub(super) entrance: Option<RawFd>,
     pub(super) parent: c_int,
     pub(super) oom_score_adj: Option<&'a [u8]>,
     pub(super) nice: Option<c_int>,
@@ -78,6 +81,12 @@ fn become_agent(plan: &Plan<'_>) -> Step {
         reset_signal_dispositions();
         if libc::setpgid(0, 0) != 0 {
             return Step::Group;
+        }
+        // Zero is whoever writes it.
+        if let Some(entrance) = plan.entrance
+            && libc::write(entrance, c"0".as_ptr().cast(), 1) != 1
+        {
+            return Step::ControlGroup;
         }
         for (target, source) in (0..).zip(plan.streams) {
             if libc::dup2(source, target) < 0 {

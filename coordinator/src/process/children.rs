@@ -19,6 +19,8 @@ pub(crate) enum Ended {
     Exited(i32),
     /// By a signal.
     Signaled(i32),
+    /// Killed because it or its group had too much memory.
+    OutOfMemory,
 }
 
 /// The children that tasks own.
@@ -150,6 +152,12 @@ impl Child {
     /// Its process id.
     pub(crate) fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Whether its end was seen.
+    pub(crate) fn is_reaped(&self) -> bool {
+        let living = self.children.living.borrow();
+        !living.contains_key(&self.pid.as_raw())
     }
 
     /// Signals it and its group; nobody once it has been reaped.

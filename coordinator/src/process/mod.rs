@@ -5,6 +5,7 @@ mod account;
 mod attributes;
 mod child;
 mod children;
+mod clone_into;
 mod program;
 mod vfork;
 
@@ -24,6 +25,7 @@ use nix::unistd::fchown;
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
+use crate::cgroup::Group;
 pub(crate) use account::Account;
 pub(crate) use attributes::{Attributes, Limit};
 use child::{Failed, Step};
@@ -41,6 +43,8 @@ pub(crate) struct Program<'a> {
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
     /// Whether it gets a pipe as stdin; `/dev/null` otherwise.
     pub(crate) has_stdin: bool,
+    /// The control group in which it lives; none where it is contained by its process group.
+    pub(crate) group: Option<&'a Group>,
     /// What else it gets.
     pub(crate) attributes: &'a Attributes,
 }
@@ -66,6 +70,16 @@ pub(crate) struct SpawnError {
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.doing, self.errno.desc())
+    }
+}
+
+impl SpawnError {
+    /// What failed before a process was tried to be made.
+    pub(crate) fn before(doing: String, error: &io::Error) -> Self {
+        Self {
+            doing,
+            errno: errno_of(error),
+        }
     }
 }
 
@@ -130,7 +144,7 @@ impl Spawner {
         };
         let pid = self
             .vfork
-            .spawn(&prepared, streams)
+            .spawn(&prepared, streams, program.group)
             .map_err(|failed| describe(failed, program, &prepared))?;
         let (child, ended) = self.children.adopt(pid);
         Ok(Started {
@@ -200,6 +214,7 @@ fn errno_of(error: &io::Error) -> Errno {
 fn describe(failed: Failed, program: Program<'_>, prepared: &Prepared) -> SpawnError {
     let doing = match failed.step {
         Step::Clone => "could not make a process".to_owned(),
+        Step::ControlGroup => "could not put it into its control group".to_owned(),
         Step::Group => "could not make a process group".to_owned(),
         Step::ParentDeath => "could not bind it to the coordinator".to_owned(),
         Step::Streams => "could not give it its streams".to_owned(),

@@ -4,13 +4,17 @@
 //! `fork` would copy the page tables of the coordinator for each start, and std falls back to it once a hook is set.
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::attributes::WholeLimit;
 use super::child::{Failed, Identity, Plan, Step, begin_child};
+use super::clone_into::clone_into;
+use super::errno_of;
+use crate::cgroup::Group;
 
 /// Enough for the few calls of [`begin_child`], also without optimisation.
 const STACK_BYTES: usize = 64 * 1024;
@@ -50,6 +54,8 @@ pub(crate) struct Streams<'a> {
 pub(crate) struct Vfork {
     stack: Vec<u128>, // for the alignment of 16 bytes that all platforms accept
     own_pid: Pid,
+    /// Whether the kernel lets a child be born in a control group; found out by trying.
+    clones_into_groups: bool,
 }
 
 impl Vfork {
@@ -57,6 +63,7 @@ impl Vfork {
         Self {
             stack: vec![0; STACK_BYTES / size_of::<u128>()],
             own_pid: Pid::this(),
+            clones_into_groups: true,
         }
     }
 
@@ -66,6 +73,7 @@ impl Vfork {
         &mut self,
         prepared: &Prepared,
         streams: Streams<'_>,
+        group: Option<&Group>,
     ) -> Result<Pid, Failed> {
         let arguments = pointers(&prepared.arguments);
         let environment = pointers(&prepared.environment);
@@ -79,6 +87,7 @@ impl Vfork {
                 streams.stdout.as_raw_fd(),
                 streams.stderr.as_raw_fd(),
             ],
+            entrance: None,
             parent: self.own_pid.as_raw(),
             oom_score_adj: prepared
                 .oom_score_adj
@@ -99,6 +108,55 @@ impl Vfork {
         };
         let _blocked = AllSignals::block();
         let _dumpable = prepared.identity.as_ref().map(|_| Dumpable::keep());
+        let pid = self.clone_child(&mut plan, group)?;
+        // SAFETY: the child has written to it through another pointer; it is gone, so nobody writes any more.
+        match unsafe { std::ptr::read_volatile(&raw const plan.failed) } {
+            None => Ok(pid),
+            Some(failed) => {
+                // It has exited without running anything; nobody else knows its pid, so it is reaped here.
+                let _ = nix::sys::wait::waitpid(pid, None);
+                Err(failed)
+            }
+        }
+    }
+
+    /// In its control group from its birth on where the kernel can do that: else it has to go there, which costs a
+    /// synchronisation of all processors.
+    fn clone_child(&mut self, plan: &mut Plan<'_>, group: Option<&Group>) -> Result<Pid, Failed> {
+        let Some(group) = group else {
+            return self.clone_here(plan);
+        };
+        let in_group = |step, error: &io::Error| Failed {
+            step,
+            errno: errno_of(error),
+        };
+        if self.clones_into_groups {
+            let folder = group
+                .open()
+                .map_err(|error| in_group(Step::ControlGroup, &error))?;
+            // SAFETY: as in `clone_here`; `folder` outlives the call.
+            match unsafe { clone_into(&mut self.stack, plan, folder.as_fd()) } {
+                Err(Errno::ENOSYS | Errno::E2BIG | Errno::EINVAL) => {
+                    self.clones_into_groups = false
+                }
+                Err(errno @ (Errno::EAGAIN | Errno::ENOMEM)) => {
+                    let step = Step::Clone;
+                    return Err(Failed { step, errno });
+                }
+                result => {
+                    let step = Step::ControlGroup;
+                    return result.map_err(|errno| Failed { step, errno });
+                }
+            }
+        }
+        let entrance = group
+            .open_entrance()
+            .map_err(|error| in_group(Step::ControlGroup, &error))?;
+        plan.entrance = Some(entrance.as_raw_fd());
+        self.clone_here(plan)
+    }
+
+    fn clone_here(&mut self, plan: &mut Plan<'_>) -> Result<Pid, Failed> {
         // SAFETY: `stack` is writable, large enough and used by nobody else (`&mut self`); `begin_child` makes only calls
         // that are safe between vfork and exec; this thread stands still until the child has left the shared memory,
         // and `plan` with all that it points to outlives the call.
@@ -108,23 +166,15 @@ impl Vfork {
                 begin_child,
                 top.cast::<c_void>(),
                 libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
-                (&raw mut plan).cast::<c_void>(),
+                std::ptr::from_mut(plan).cast::<c_void>(),
             )
         };
-        if pid < 0 {
-            return Err(Failed {
+        match Errno::result(pid) {
+            Ok(pid) => Ok(Pid::from_raw(pid)),
+            Err(errno) => Err(Failed {
                 step: Step::Clone,
-                errno: Errno::last(),
-            });
-        }
-        // SAFETY: the child has written to it through another pointer; it is gone, so nobody writes any more.
-        match unsafe { std::ptr::read_volatile(&raw const plan.failed) } {
-            None => Ok(Pid::from_raw(pid)),
-            Some(failed) => {
-                // It has exited without running anything; nobody else knows its pid, so it is reaped here.
-                let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), None);
-                Err(failed)
-            }
+                errno,
+            }),
         }
     }
 }

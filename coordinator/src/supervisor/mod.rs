@@ -1,6 +1,7 @@
 //! Starts one task for each instance and looks after all of them together: dependencies, signals, the orderly end.
 //! What becomes of a single instance is its task's business.
 
+mod containment;
 mod dependencies;
 mod reload;
 mod stopping;
@@ -8,6 +9,7 @@ mod strangers;
 mod ticking;
 mod upgrading;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -25,7 +27,7 @@ use crate::handover::SavedInstance;
 use crate::instance::Instance;
 use crate::process::Children;
 use crate::registration::log_target;
-use crate::shared::{ReloadRequest, Shared, UpgradeRequest};
+use crate::shared::{ReloadRequest, Shared, UpgradeRequest, Wanted};
 use crate::systemd::Systemd;
 use dependencies::Dependencies;
 use ticking::Ticking;
@@ -41,6 +43,8 @@ pub(crate) struct Supervisor {
     log_writer: LogWriter,
     /// The text of agents.toml that is in force.
     agents_toml: String,
+    /// Agents with another number of instances than it says.
+    scaled: BTreeMap<String, u32>,
     estate: Rc<Estate>,
     requests: Requests,
     tasks: JoinSet<()>,
@@ -130,6 +134,7 @@ impl Supervisor {
             config: config.coordinator.clone(),
             log_writer,
             agents_toml: config.text.clone(),
+            scaled: BTreeMap::new(),
             estate,
             requests,
             shared,
@@ -172,6 +177,7 @@ impl Supervisor {
         let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
         self.shared.commands.borrow_mut().push(sender);
         self.shared.board.add(view);
+        self.tell_containment(&instance);
         self.instances.push(Rc::clone(&instance));
         (instance, log, receiver)
     }
@@ -200,7 +206,12 @@ impl Supervisor {
                 () = self.shared.shutdown.notified() => return Ending::Asked("shutdown was asked for".into()),
                 Some(request) = self.requests.upgrades.recv() => self.upgrade(request).await,
                 Some(request) = self.requests.reloads.recv() => {
-                    let result = self.reload(request.dry_run).await;
+                    let result = match request.wanted {
+                        Wanted::File { dry_run } => self.reload(dry_run).await,
+                        Wanted::Instances { agent, instances } => {
+                            self.scale(agent, instances).await
+                        }
+                    };
                     let _ = request.answer.send(result); // whoever asked may have gone
                 }
                 _ = changes.changed() => {
@@ -229,6 +240,7 @@ impl Supervisor {
     fn tick(&mut self) {
         self.ticking
             .tick(&self.shared, &mut self.systemd, Instant::now());
+        self.watch_memory();
         self.report_left_behind();
     }
 

@@ -25,6 +25,10 @@ impl Supervisor {
         }
         for stranger in self.children.list_strangers() {
             let pid = stranger.pid;
+            let cgroups = self.shared.cgroups.as_ref();
+            if cgroups.is_some_and(|cgroups| cgroups.hold(pid)) {
+                continue;
+            }
             if self.ticking.reported.len() >= REPORTED_MAX
                 || !self.ticking.reported.insert(pid.as_raw())
             {

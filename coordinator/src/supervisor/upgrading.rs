@@ -124,7 +124,13 @@ impl Supervisor {
             asker,
         };
         let agents_toml = self.agents_toml.clone();
-        Document::new(agents_toml, self.estate.file_limit, descriptors, instances)
+        Document::new(
+            agents_toml,
+            self.scaled.clone(),
+            self.estate.file_limit,
+            descriptors,
+            instances,
+        )
     }
 
     /// Lets the new program look at the document; its version if it could take over.
@@ -142,6 +148,7 @@ impl Supervisor {
             directory: &directory,
             environment: &environment,
             has_stdin: true,
+            group: None,
             attributes: &Attributes::default(),
         });
         let started =

@@ -47,10 +47,13 @@ impl LogPane {
         }
     }
 
-    /// Takes what is new.
-    pub(super) fn read(&mut self) {
-        let Ok(tail) = &mut self.tail else { return };
+    /// Takes what is new; whether there was anything.
+    pub(super) fn read(&mut self) -> bool {
+        let Ok(tail) = &mut self.tail else {
+            return false;
+        };
         let looked = tail.look();
+        let mut has_changed = false;
         for _ in 0..LINES_PER_LOOK {
             let line = match tail.next(true) {
                 Ok(Some(Item::Line(line))) => shown(&line),
@@ -60,9 +63,10 @@ impl LogPane {
                 Ok(None) => break,
                 Err(error) => {
                     self.tail = Err(format!("failed to read the log: {error}"));
-                    return;
+                    return true;
                 }
             };
+            has_changed = true;
             self.lines.push_back(line);
             if self.lines.len() > LINES_MAX {
                 self.lines.pop_front();
@@ -70,7 +74,9 @@ impl LogPane {
         }
         if let Err(error) = looked {
             self.tail = Err(format!("failed to read the log: {error}"));
+            return true;
         }
+        has_changed
     }
 }
 

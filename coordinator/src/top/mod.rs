@@ -71,14 +71,19 @@ fn run(socket: &Path) -> Result<End, TopError> {
         socket,
         std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
     );
+    let mut is_stale = true;
     loop {
+        // There is news each second, also that no coordinator answers: what grows older by itself is drawn with it.
         while let Some(news) = watcher.news().map_err(|_| TopError::WatcherEnded)? {
             model.take(news, Instant::now());
+            is_stale = true;
         }
-        model.read_log();
-        screen
-            .draw(|frame| draw::draw(frame, &mut model, Instant::now()))
-            .map_err(TopError::Terminal)?;
+        is_stale |= model.read_log();
+        if std::mem::take(&mut is_stale) {
+            screen
+                .draw(|frame| draw::draw(frame, &mut model, Instant::now()))
+                .map_err(TopError::Terminal)?;
+        }
         if let Some(signal) = screen.signal() {
             return Ok(End::Signal(signal));
         }
@@ -87,8 +92,9 @@ fn run(socket: &Path) -> Result<End, TopError> {
         while crossterm::event::poll(limit).map_err(TopError::Terminal)? {
             limit = Duration::ZERO;
             let event = crossterm::event::read().map_err(TopError::Terminal)?;
+            is_stale = true; // also by a new size, which the next drawing sees by itself
             let Event::Key(key) = event else {
-                continue; // a new size is seen by the next drawing
+                continue;
             };
             if key.kind == KeyEventKind::Release {
                 continue;

@@ -93,10 +93,9 @@ impl Model {
         }
     }
 
-    pub(super) fn read_log(&mut self) {
-        if let Some(log) = &mut self.log {
-            log.read();
-        }
+    /// Whether the log that is shown has changed.
+    pub(super) fn read_log(&mut self) -> bool {
+        self.log.as_mut().is_some_and(LogPane::read)
     }
 
     /// The rows that the filter admits, in their order.

@@ -80,6 +80,7 @@ impl Place {
             command: vec!["/bin/agent".into(), "--json".into()],
             config: serde_json::json!({"restart": "always", "env": {"KEY": "***"}}),
             instances: 1,
+            has_plain_first: true,
             heartbeat_timeout_ms: Some(30_000),
             log_paths: vec![self.log_path(n).display().to_string()],
         });

@@ -68,6 +68,7 @@ pub(crate) fn agent(name: &str, instances: u32) -> AgentRegistration {
         command: vec!["/bin/true".into(), "--flag".into()],
         config: serde_json::json!({"restart": "always"}),
         instances,
+        has_plain_first: instances == 1,
         heartbeat_timeout_ms: Some(10_000),
         log_paths: (0..instances)
             .map(|ordinal| format!("logs/{name}.{ordinal}.log"))

@@ -109,6 +109,7 @@ fn the_environment_is_the_agent_s_own() {
     let environment = &first["environment"];
     assert_eq!(environment["AGENT_NAME"], "first");
     assert_eq!(environment["AGENT_INSTANCE"], "first");
+    assert_eq!(environment["INSTANCE"], "0");
     let row = scene.wait_for_state("first", "RUNNING");
     assert_eq!(
         environment["AGENT_INVOCATION"],

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use end_to_end::{AgentsFile, Scene, processes};
 
+/// In a control group the holder would end with its agent.
+const WITHOUT_GROUPS: &str = "cgroup = \"off\"";
+
 #[test]
 fn the_exit_is_seen_at_once_and_draining_is_bounded() {
     let actions = [
@@ -16,7 +19,9 @@ fn the_exit_is_seen_at_once_and_draining_is_bounded() {
         "exit=3",
         "live=20ms",
     ];
-    let agents = AgentsFile::new().puppet("parent", "", &actions);
+    let agents = AgentsFile::new()
+        .coordinator(WITHOUT_GROUPS)
+        .puppet("parent", "", &actions);
     let mut scene = Scene::started(&agents);
     let left = scene.wait_for_pid("left");
     scene.wait_for_instance("parent", "restarted", |row| {

@@ -38,7 +38,11 @@ fn bytes_of_an_earlier_invocation_never_refresh_the_present_one() {
         "hang",
         "live=20ms",
     ];
-    let mut scene = Scene::started(&AgentsFile::new().puppet("haunted", lines, &actions));
+    // In a control group the ghost would end with its agent.
+    let agents = AgentsFile::new()
+        .coordinator("cgroup = \"off\"")
+        .puppet("haunted", lines, &actions);
+    let mut scene = Scene::started(&agents);
     let left = scene.wait_for_pid("left");
     // The second invocation is silent; a living ghost must not keep it from being found.
     scene.wait_for_instance("haunted", "restarted twice", |row| {

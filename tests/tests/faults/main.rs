@@ -3,6 +3,7 @@
 
 mod closed_stdout;
 mod control_clients;
+mod control_groups;
 mod crash_loops;
 mod damaged_database;
 mod dead_leader_of_a_group;
@@ -33,9 +34,11 @@ mod replaced_log_folder;
 mod schedule_and_the_clock;
 mod schedule_overlap;
 mod second_coordinator;
+mod signals_while_stopping;
 mod slow_stop;
 mod slow_subscriber;
 mod start_after_stop;
+mod stop_cancels_a_start;
 mod strange_bytes;
 mod stray_print;
 mod survivors_of_a_killed_coordinator;

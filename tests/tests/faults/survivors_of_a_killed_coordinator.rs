@@ -64,7 +64,12 @@ fn a_survivor_whose_invocation_was_never_committed_is_ended_too() {
 #[test]
 fn what_an_ended_invocation_left_is_ended_by_the_next_coordinator() {
     let lines = "restart = \"never\"\n";
-    let agents = AgentsFile::new().puppet("leaver", lines, &["leave=left", "exit=0"]);
+    // In a control group it would have ended with its agent.
+    let agents = AgentsFile::new().coordinator("cgroup = \"off\"").puppet(
+        "leaver",
+        lines,
+        &["leave=left", "exit=0"],
+    );
     let mut scene = Scene::started(&agents);
     scene.wait_for_state("leaver", "EXITED");
     let left = scene.wait_for_pid("left");

@@ -1,5 +1,5 @@
 //! Processes that an agent has started end with it (F11).
-//! Control groups are not tried here.
+//! Those in control groups are tried in `control_groups`.
 
 use end_to_end::{AgentsFile, Scene, processes, wait_for_condition};
 
@@ -73,7 +73,9 @@ fn a_child_that_left_the_group_is_reported_when_its_parent_ends() {
         "exit=3",
         "live=20ms",
     ];
-    let agents = AgentsFile::new().puppet("parent", "", &actions);
+    let agents = AgentsFile::new()
+        .coordinator("cgroup = \"off\"")
+        .puppet("parent", "", &actions);
     let scene = Scene::started(&agents);
     let left = scene.wait_for_pid("left");
     let database = scene.database();

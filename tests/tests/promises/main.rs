@@ -25,6 +25,7 @@ mod puppet_itself;
 mod reload;
 mod reset_verb;
 mod restarts;
+mod scale;
 mod schedule;
 mod scripts_run;
 mod service_manager;

@@ -69,6 +69,7 @@ pub(crate) fn cause() -> impl Strategy<Value = Cause> {
     prop_oneof![
         (0..3_i32).prop_map(Cause::Exited),
         (1..16_i32).prop_map(Cause::Signaled),
+        Just(Cause::OutOfMemory),
         Just(Cause::SpawnFailed(2)),
     ]
 }

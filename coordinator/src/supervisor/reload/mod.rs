@@ -2,11 +2,12 @@
 //! What has to be done is decided in `plan`.
 
 mod plan;
+mod scale;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use coordinator_config::load;
+use coordinator_config::{Config, load};
 use tracing::{error, info};
 
 use self::plan::{Plan, plan};
@@ -21,6 +22,15 @@ use crate::registration::{log_target, register};
 /// Meanwhile the supervisor does nothing else.
 const REGISTER_LIMIT: Duration = Duration::from_secs(5);
 
+/// Which of those that are added are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Starts {
+    /// Those that start with the coordinator.
+    IfWanted,
+    /// All: somebody asks for them by name.
+    All,
+}
+
 impl Supervisor {
     /// What has been done (or would be, with `dry_run`); or all problems of the file.
     pub(super) async fn reload(&mut self, dry_run: bool) -> Result<Changes, Refusal> {
@@ -33,15 +43,9 @@ impl Supervisor {
         if dry_run {
             return Ok(changes);
         }
-        let registered = register(&config, &self.shared.settings, &self.shared.writer);
-        let registered = tokio::time::timeout(REGISTER_LIMIT, registered)
-            .await
-            .map_err(|_| {
-                "the database does not take the agents in time; try again later".to_owned()
-            })?
-            .map_err(|error| format!("failed to {error:#}"))?;
-        self.apply(&plan, registered).await;
+        self.carry_out(&plan, &config, Starts::IfWanted).await?;
         self.agents_toml = config.text;
+        self.scaled.clear();
         let lines = changes.lines().join("; ");
         info!("agents.toml was read anew: {lines}");
         record_event(&self.shared, 1, "reloaded", lines);
@@ -54,7 +58,24 @@ impl Supervisor {
         self.instances.iter().filter(is_there).cloned().collect()
     }
 
-    async fn apply(&mut self, plan: &Plan, registered: Vec<(Instance, View)>) {
+    async fn carry_out(
+        &mut self,
+        plan: &Plan,
+        config: &Config,
+        starts: Starts,
+    ) -> Result<(), String> {
+        let registered = register(config, &self.shared.settings, &self.shared.writer);
+        let registered = tokio::time::timeout(REGISTER_LIMIT, registered)
+            .await
+            .map_err(|_| {
+                "the database does not take the agents in time; try again later".to_owned()
+            })?
+            .map_err(|error| format!("failed to {error:#}"))?;
+        self.apply(plan, registered, starts).await;
+        Ok(())
+    }
+
+    async fn apply(&mut self, plan: &Plan, registered: Vec<(Instance, View)>, starts: Starts) {
         for index in plan.removed() {
             self.shared
                 .board
@@ -69,7 +90,11 @@ impl Supervisor {
                 .iter()
                 .position(|known| is_same(known, &instance));
             match known {
-                Some(index) => self.reconfigure(index, instance, plan).await,
+                Some(index) => {
+                    if self.reconfigure(index, instance, plan).await {
+                        added.push(index);
+                    }
+                }
                 None => {
                     self.add(instance, view);
                     added.push(self.instances.len() - 1);
@@ -79,11 +104,15 @@ impl Supervisor {
         self.renew_dependencies();
         self.tell_dependents().await;
         for index in added {
-            self.start_if_wanted(index).await;
+            match starts {
+                Starts::IfWanted => self.start_if_wanted(index).await,
+                Starts::All => self.shared.send(index, Command::Enable).await,
+            }
         }
     }
 
-    async fn reconfigure(&mut self, index: usize, instance: Instance, plan: &Plan) {
+    /// Returns whether it comes back: it had been removed.
+    async fn reconfigure(&mut self, index: usize, instance: Instance, plan: &Plan) -> bool {
         let before = Rc::clone(&self.instances[index]);
         let was_removed = self.shared.board.views()[index].is_removed;
         let instance = Rc::new(Instance {
@@ -100,6 +129,7 @@ impl Supervisor {
             view.protocol = instance.config.protocol.as_str();
             view.is_removed = false;
         });
+        self.tell_containment(&instance);
         self.instances[index] = Rc::clone(&instance);
         let restart = plan.restarts(index);
         let new = Reconfiguration {
@@ -110,9 +140,7 @@ impl Supervisor {
         self.shared
             .send(index, Command::Reconfigure(Box::new(new)))
             .await;
-        if was_removed {
-            self.start_if_wanted(index).await;
-        }
+        was_removed
     }
 
     pub(super) async fn start_if_wanted(&self, index: usize) {

@@ -119,7 +119,7 @@ fn changed_keys(old: &AgentConfig, new: &AgentConfig) -> (Vec<&'static str>, Vec
         old,
         new,
         // What makes an instance the same as before is compared by name and ordinal.
-        identity: [name, instances],
+        identity: [name, instances, has_plain_first],
         restart: [
             command,
             protocol,
@@ -136,6 +136,9 @@ fn changed_keys(old: &AgentConfig, new: &AgentConfig) -> (Vec<&'static str>, Vec
             line_bytes_max,
         ],
         live: [
+            memory_max,
+            cpu_max,
+            tasks_max,
             depends_on,
             autostart,
             essential,

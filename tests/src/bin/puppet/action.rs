@@ -49,6 +49,7 @@ Family:
   squat=PIDFILE:OUT            once the process of PIDFILE is reaped, takes its pid with a group of its own and writes
                                to OUT which signals that group gets; needs a pid namespace of its own
   starve=PROGRAM               becomes PROGRAM --agents agents.toml, to which the kernel gives no memory for processes
+  allocate=BYTES               takes that much memory, writes to all of it and keeps it
 Telling:
   alive=PIDFILE:OUT            appends `alive` or `gone` to OUT: whether the process of PIDFILE lives
   mark=FILE                    appends `pid invocation unix_ms`
@@ -100,6 +101,7 @@ pub(crate) enum Action {
     Orphans(u32),
     Squat(PathBuf, PathBuf),
     Starve(String),
+    Allocate(usize),
     Alive(PathBuf, PathBuf),
     Mark(PathBuf),
     Report(PathBuf),
@@ -165,6 +167,7 @@ impl FromStr for Action {
             "leave-beating" => Self::LeaveBeating(file()),
             "orphans" => Self::Orphans(value.parse()?),
             "squat" => pair(value, ':').map(|(pid, out)| Self::Squat(pid.into(), out.into()))?,
+            "allocate" => Self::Allocate(value.parse()?),
             "starve" => Self::Starve(value.to_owned()),
             "alive" => pair(value, ':').map(|(pid, out)| Self::Alive(pid.into(), out.into()))?,
             "mark" => Self::Mark(file()),

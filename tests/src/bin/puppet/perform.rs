@@ -268,6 +268,10 @@ fn act(action: &Action) -> Result<()> {
         Action::LeaveBeating(file) => family::leave_session_beating(file),
         Action::Orphans(count) => family::leave_orphans(*count),
         Action::Squat(pid_file, out) => squat(pid_file, out),
+        Action::Allocate(bytes) => {
+            vec![1_u8; *bytes].leak(); // not zero: that would be no memory yet
+            Ok(())
+        }
         Action::Starve(program) => match starve(program)? {},
         Action::Alive(pid_file, out) => tell_whether_alive(pid_file, out),
         Action::Mark(file) => mark(file),
