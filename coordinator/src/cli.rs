@@ -172,7 +172,9 @@ pub(crate) enum Command {
     ///
     /// Those in BACKOFF or FATAL are tried again at once.
     Reset(Targets),
-    /// Run another number of instances of an agent, until agents.toml is read again
+    /// Run another number of instances of an agent
+    ///
+    /// Until agents.toml is read again.
     Scale {
         /// The agent
         agent: String,
