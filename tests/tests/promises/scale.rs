@@ -38,11 +38,13 @@ fn up_and_down_leaves_those_that_go_on_alone_and_the_highest_stop() {
     let second = all(&scene).remove(1);
     scene.run_to(0, &["scale", "worker", "2"]);
     assert_eq!(all(&scene), [first.clone(), second.clone()]);
-    assert_eq!(scene.instance("worker:2").state, "STOPPED");
+    // Rows follow what is true; a verb does not wait for the disk.
+    scene.wait_for_state("worker:2", "STOPPED");
     // What was scaled stays so over an upgrade, and one that comes back is the same as before.
     scene.run_to(0, &["upgrade"]);
     assert_eq!(all(&scene), [first.clone(), second]);
     scene.run_to(0, &["scale", "worker", "3"]);
+    scene.wait_for_state("worker:2", "RUNNING");
     assert_eq!(scene.database().invocations("worker:2").len(), 2);
     // The file says one.
     scene.run_to(0, &["reload"]);
