@@ -1,5 +1,5 @@
 //! Each invocation has a control group: whoever left its process group by `setsid` ends with it too (F11), after a crash, a stop,
-//! a death of the coordinator and an upgrade.
+//! a death of the coordinator and an upgrade. Limits by the kernel's controllers are tried by `scripts/test-limits`.
 
 use std::path::PathBuf;
 
