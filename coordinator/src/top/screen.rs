@@ -13,6 +13,7 @@ use crossterm::terminal::{
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// The terminal while it is ours. Gives it back when dropped.
 pub(super) struct Screen {
@@ -24,7 +25,8 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn open() -> io::Result<Self> {
         let signal = Arc::new(AtomicI32::new(0));
-        for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        end_with_terminal()?;
+        for number in [SIGINT, SIGQUIT, SIGTERM] {
             let noted = Arc::clone(&signal);
             let note = move || noted.store(number, Ordering::Relaxed);
             // SAFETY: storing a number in an atomic is allowed in a signal handler.
@@ -63,6 +65,21 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// Once its terminal is gone, crossterm reads the end of it for ever and returns to nobody who could look at a signal. So
+/// HUP ends this program from a thread of its own, as it would without a handler.
+fn end_with_terminal() -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP])?;
+    std::thread::Builder::new()
+        .name("hang-up".into())
+        .spawn(move || {
+            if signals.forever().next().is_some() {
+                give_back();
+                let _ = signal_hook::low_level::emulate_default_handler(SIGHUP);
+            }
+        })?;
+    Ok(())
 }
 
 fn take_over() -> io::Result<()> {

@@ -1,7 +1,12 @@
 //! `coordinator top` in a real pseudo-terminal: what it shows, what its keys do, and that it gives the terminal back.
 //! What single cells look like is its own matter.
 
-use end_to_end::{AgentsFile, Scene, processes, wait_for_condition};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use end_to_end::{
+    AgentsFile, Coordinator, Scene, let_time_pass, processes, program, wait_for_condition,
+};
 use nix::sys::signal::Signal;
 
 use crate::terminal::Terminal;
@@ -190,6 +195,32 @@ fn a_signal_gives_the_terminal_back_and_ends_it_as_it_would_have() {
         assert_eq!(terminal.wait_for_end().1.as_deref(), Some(word));
         terminal.assert_given_back();
     }
+}
+
+#[test]
+fn it_ends_with_its_terminal() {
+    let scene = scene();
+    let mut command = Command::new("script");
+    scene.prepare(&mut command);
+    let top = format!("exec {} top", program("coordinator").display());
+    command.args(["--quiet", "--flush", "--command", &top, "/dev/null"]);
+    command.env("TERM", "xterm").stdin(Stdio::null());
+    let mut terminal = Coordinator::start(command, scene.folder());
+    let top = wait_for_condition("top in the terminal", || {
+        let children = processes::children(terminal.pid());
+        // By now it has taken the terminal over and reads from it.
+        match children.first() {
+            Some(top) if top.name == "coordinator" && top.cpu > Duration::ZERO => Ok(top.pid),
+            _ => Err(children),
+        }
+    });
+    let_time_pass(Duration::from_millis(500));
+    terminal.signal(Signal::SIGKILL);
+    terminal.wait_for_end();
+    wait_for_condition("the end of top", || match processes::is_alive(top) {
+        true => Err(processes::stat(top)),
+        false => Ok(()),
+    });
 }
 
 #[test]
