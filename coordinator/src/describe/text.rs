@@ -42,10 +42,8 @@ pub(super) fn add(text: &mut String, described: &Described, now_ms: TimeMs) {
     }
     if let (Some(age_ms), Some(word)) = (status.heartbeat_age_ms, &status.status) {
         let message = status.message.as_deref().unwrap_or_default();
-        line(
-            "heartbeat",
-            &format!("{} ago, {word}: {message}", age(age_ms)),
-        );
+        let said = format!("{} ago, {word}: {message}", age(age_ms));
+        line("heartbeat", said.trim_end_matches(": "));
     }
     let needs = agent.depends_on.iter().map(need);
     add_list(text, "depends on", needs);

@@ -1,6 +1,8 @@
 //! Performs actions one after the other.
 //! How each is done stands in the file of its topic.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,10 +48,10 @@ impl Puppet {
         let mut actions = actions.iter();
         while let Some(action) = actions.next() {
             if let Action::Once(file) = action {
-                if file.exists() {
-                    actions.next();
-                } else {
-                    std::fs::write(file, "")?;
+                // In one step: several puppets may come to it at once, and one of them is the first.
+                match File::create_new(file) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => drop(actions.next()),
+                    made => drop(made?),
                 }
                 continue;
             }

@@ -1,7 +1,10 @@
 //! Puts everything together: arguments, configuration, lock, database, socket, agents; and takes it apart in reverse.
 //! It decides nothing about agents.
+//! Its database is opened in `database`; why it did not start is a `failure`.
 
-use std::ffi::OsString;
+mod database;
+mod failure;
+
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
@@ -12,10 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use coordinator_config::{Config, Settings};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-use nix::unistd::Pid;
-use shared_state::{
-    EventRow, Fact, Identity, OpenError, Opened, Retention, Writer, WriterOptions, open_writer,
-};
+use shared_state::{Fact, Opened, Writer};
 use tracing::{error, info, warn};
 
 use crate::agent_log;
@@ -23,83 +23,24 @@ use crate::board::Board;
 use crate::cgroup::Cgroups;
 use crate::cli::Cli;
 use crate::clock::{Awake, wall_ms};
-use crate::control::{self, ListenError, Listener};
+use crate::control::{self, Listener};
 use crate::handover::{self, Asker, Handed, Takeover, hold_signals};
-use crate::lock::{Lock, LockError};
+use crate::lock::Lock;
 use crate::process::{Children, Spawner};
 use crate::shared::Shared;
 use crate::supervisor::{Ending, Estate, Requests, Supervisor};
-use crate::verbs::{chain, complain};
-use crate::{Exit, logging, proc_stat, registration, survivors};
+use crate::verbs::chain;
+use crate::{Exit, logging, registration};
 
-/// How long a program that has taken over tries to open the database.
-const TAKEOVER_LIMIT: Duration = Duration::from_secs(300);
-/// Between two tries, in milliseconds.
-const TAKEOVER_REST_MS: u8 = 100;
+use database::{open_database, record, report_lost, report_upgrade};
+pub(crate) use failure::Failure;
+
 /// How long the last rows may take to get to the disk.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 /// Clients that wait for a reload or an upgrade; further ones wait for room.
 const REQUESTS_MAX: usize = 4;
 /// How long the last lines of agents' logs may take.
 const LOG_CLOSE_LIMIT: Duration = Duration::from_secs(5);
-
-/// Why the coordinator did not start, and with which code it ends.
-pub(crate) struct Failure {
-    error: anyhow::Error,
-    exit: Exit,
-}
-
-impl Failure {
-    pub(crate) fn tell(self) -> Exit {
-        let text = chain(&self.error);
-        error!("{text}"); // for the file, where the log is up already
-        complain(&text, self.exit)
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self {
-            error,
-            exit: Exit::Internal,
-        }
-    }
-}
-
-impl From<LockError> for Failure {
-    fn from(error: LockError) -> Self {
-        let exit = match error {
-            LockError::Held { .. } => Exit::Locked,
-            LockError::File { .. } => Exit::Database,
-        };
-        Self {
-            error: error.into(),
-            exit,
-        }
-    }
-}
-
-impl From<ListenError> for Failure {
-    fn from(error: ListenError) -> Self {
-        let exit = match error {
-            ListenError::InUse(_) => Exit::Locked,
-            ListenError::Occupied(_) | ListenError::Bind { .. } => Exit::Configuration,
-        };
-        Self {
-            error: error.into(),
-            exit,
-        }
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        Self {
-            error: error.into(),
-            exit: Exit::Database,
-        }
-    }
-}
 
 /// Runs until everything has to end; where there is a takeover, in place of the program that has prepared it.
 pub(crate) fn run_coordinator(
@@ -209,132 +150,6 @@ fn make_folders(settings: &Settings) -> Result<(), Failure> {
     })?;
     make(&settings.log_dir, "--log-dir")?;
     Ok(())
-}
-
-fn identity() -> Identity {
-    let host = nix::unistd::gethostname().unwrap_or_else(|_| OsString::from("unknown"));
-    Identity {
-        host: host.to_string_lossy().into_owned(),
-        pid: Pid::this().as_raw(),
-        pid_start_ticks: proc_stat::start_ticks(Pid::this()).unwrap_or_default(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        now_ms: wall_ms(),
-    }
-}
-
-fn writer_options(config: &Config) -> WriterOptions {
-    let (coordinator, kept) = (&config.coordinator, &config.coordinator.retention);
-    WriterOptions {
-        queue_rows_max: coordinator.queue_rows_max,
-        group_commit: coordinator.group_commit,
-        bulk_wait: coordinator.bulk_wait,
-        synchronous_full: coordinator.synchronous == coordinator_config::Synchronous::Full,
-        retention: Retention {
-            heartbeats: kept.heartbeats,
-            points: kept.points,
-            minutes: kept.minutes,
-            hours: kept.hours,
-            events: kept.events,
-            events_max: kept.events_max,
-            invocations: kept.invocations,
-            invocations_kept: kept.invocations_kept,
-            alerts: kept.alerts,
-            trace_runs: kept.trace_runs,
-            database_bytes_max: kept.database_bytes_max,
-        },
-        ..WriterOptions::default()
-    }
-}
-
-/// A program that takes over must not give up for a database that somebody else has locked for a while: all agents would
-/// end with it.
-fn open_database(
-    config: &Config,
-    settings: &Settings,
-    handed: Option<&Handed>,
-) -> Result<Opened, OpenError> {
-    let carried_on = handed.map(Handed::invocations);
-    let deadline = Instant::now() + TAKEOVER_LIMIT;
-    loop {
-        let options = WriterOptions {
-            carried_on: carried_on.clone(),
-            ..writer_options(config)
-        };
-        match open_writer(&settings.database, identity(), options) {
-            Err(OpenError::Sqlite { path, source })
-                if handed.is_some() && Instant::now() < deadline =>
-            {
-                warn!("failed to open the database {path}, trying again: {source}");
-                let _ = nix::poll::poll(&mut [], TAKEOVER_REST_MS); // a rest, nothing to wait for
-            }
-            other => return other,
-        }
-    }
-}
-
-fn report_upgrade(opened: &Opened, from: &str) {
-    let to = env!("CARGO_PKG_VERSION");
-    info!("upgraded from version {from} to {to}; every agent runs on");
-    let message = format!("from version {from} to {to}, pid {}", Pid::this());
-    record(
-        &opened.writer,
-        1,
-        "coordinator_upgraded",
-        message,
-        (None, None),
-    );
-}
-
-/// What the last coordinator left: its invocations are closed as lost already, their processes are ended now.
-fn report_lost(opened: &Opened, settings: &Settings) {
-    for lost in &opened.lost {
-        let (agent, pid) = (&lost.instance_name, lost.pid);
-        warn!(
-            agent,
-            pid, "invocation lost: the last coordinator died while it was running"
-        );
-    }
-    for survivor in survivors::end_survivors(&opened.lost_lately, &settings.database) {
-        let (pid, invocation) = (survivor.pid.as_raw(), survivor.invocation_id);
-        warn!(
-            pid,
-            invocation, "ended a process that the last coordinator left"
-        );
-        let message = format!("process {pid}, which the last coordinator left, was killed");
-        record(
-            &opened.writer,
-            2,
-            "orphan_ended",
-            message,
-            (None, invocation),
-        );
-    }
-    let message = format!("version {}, pid {}", env!("CARGO_PKG_VERSION"), Pid::this());
-    record(
-        &opened.writer,
-        1,
-        "coordinator_started",
-        message,
-        (None, None),
-    );
-}
-
-fn record(
-    writer: &Writer,
-    level: u8,
-    kind: &str,
-    message: String,
-    (instance_id, invocation_id): (Option<i64>, Option<i64>),
-) {
-    writer.record(Fact::Event(EventRow {
-        ts_ms: wall_ms(),
-        instance_id,
-        invocation_id,
-        level,
-        kind: kind.into(),
-        message,
-        data: None,
-    }));
 }
 
 async fn supervise(
