@@ -27,6 +27,15 @@ pub(crate) enum Work<'a> {
     Beat { period_ms: u64 },
 }
 
+/// How the coordinator contains its agents.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Containment {
+    /// By their process groups alone.
+    ProcessGroups,
+    /// Also by a control group for each invocation, where the machine has cgroup v2: the default.
+    ControlGroups,
+}
+
 /// A coordinator and its folder.
 pub(crate) struct Supervised {
     child: Child,
@@ -36,12 +45,22 @@ pub(crate) struct Supervised {
 impl Supervised {
     /// Starts a coordinator with `count` agents and returns at once.
     pub(crate) fn start(count: usize, work: Work<'_>) -> Result<Supervised> {
+        Self::start_contained(count, work, Containment::ControlGroups)
+    }
+
+    /// The same, with this containment.
+    pub(crate) fn start_contained(
+        count: usize,
+        work: Work<'_>,
+        containment: Containment,
+    ) -> Result<Supervised> {
         let folder = TempDir::new()?;
         let agents = folder.path().join("agents.toml");
-        std::fs::write(
-            &agents,
-            agents_toml(&binaries()?.join("bench_child"), count, work),
-        )?;
+        let mut text = agents_toml(&binaries()?.join("bench_child"), count, work);
+        if containment == Containment::ProcessGroups {
+            text.push_str("[coordinator]\ncgroup = \"off\"\n");
+        }
+        std::fs::write(&agents, text)?;
         let log = std::fs::File::create(folder.path().join("terminal"))?;
         let child = Command::new(binaries()?.join("coordinator"))
             .arg("--agents")

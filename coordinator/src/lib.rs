@@ -16,7 +16,7 @@
 //! - `check`, `init`, `backup`, `shells`: the verbs that need no coordinator.
 //! - `fuzzing`: what `fuzz/` feeds of the control protocol.
 //! - `handover`: what goes to the program that replaces this one in place.
-//! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `clock`, `proc_stat`, `proc_tree`: small readings.
+//! - `control`: the Unix socket and `status`. `systemd`: readiness, status text, watchdog. `text_pages`: memory. `clock`, `proc_stat`, `proc_tree`: small readings.
 
 mod agent_log;
 mod agent_task;
@@ -56,6 +56,7 @@ mod shells;
 mod supervisor;
 mod survivors;
 mod systemd;
+mod text_pages;
 mod top;
 mod verbs;
 mod words;

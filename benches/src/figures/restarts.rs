@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::process::children_of;
 use crate::report::{Figure, percentile};
 use crate::slots::{Slots, monotonic_ns, pause};
-use crate::supervised::{Supervised, Work, binaries, terminate};
+use crate::supervised::{Containment, Supervised, Work, binaries, terminate};
 
 /// What one supervisor reached; times in milliseconds.
 struct Reached {
@@ -24,16 +24,29 @@ struct Reached {
 const SINGLE_KILLS: usize = 200;
 const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// Starts, kills and stops `count` children under the bare loop, then under the coordinator, twice in turn.
+/// Starts, kills and stops `count` children under the bare loop, then under the coordinator with either containment, twice
+/// in turn. The bare loop has process groups alone, so that is what the goals are for.
 pub(crate) fn restarts_and_starts(count: usize) -> Result<Vec<Figure>> {
-    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    let (mut bare, mut ours, mut contained) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..2 {
         bare.push(measure_bare_loop(count)?);
-        ours.push(measure_coordinator(count)?);
+        ours.push(measure_coordinator(count, Containment::ProcessGroups)?);
+        contained.push(measure_coordinator(count, Containment::ControlGroups)?);
     }
     let spawn_ms = plain_spawn_ms()?;
-    let (bare, ours) = (merge(bare), merge(ours));
-    Ok(figures(count, &bare, &ours, spawn_ms))
+    let (bare, ours, contained) = (merge(bare), merge(ours), merge(contained));
+    let mut all = figures(count, &bare, &ours, spawn_ms);
+    all.extend(
+        figures(count, &bare, &contained, spawn_ms)
+            .into_iter()
+            .map(|figure| Figure {
+                what: format!("{}; with a control group for each", figure.what),
+                goal: "",
+                met: None,
+                ..figure
+            }),
+    );
+    Ok(all)
 }
 
 /// The better of each, restart times of both: noise of the machine only ever adds.
@@ -112,16 +125,14 @@ fn figures(count: usize, bare: &Reached, ours: &Reached, spawn_ms: f64) -> Vec<F
     ]
 }
 
-fn measure_coordinator(count: usize) -> Result<Reached> {
+fn measure_coordinator(count: usize, containment: Containment) -> Result<Reached> {
     let folder = TempDir::new()?;
     let slots = Slots::create(folder.path(), count)?;
     let begun_ns = monotonic_ns();
-    let supervised = Supervised::start(
-        count,
-        Work::Wait {
-            slots: slots.path(),
-        },
-    )?;
+    let work = Work::Wait {
+        slots: slots.path(),
+    };
+    let supervised = Supervised::start_contained(count, work, containment)?;
     let all_started_ms = since_ms(
         begun_ns,
         slots

@@ -12,6 +12,7 @@ use crate::agent_log::LogWriter;
 use crate::clock::{self, TICK};
 use crate::shared::Shared;
 use crate::systemd::Systemd;
+use crate::text_pages;
 
 /// The dashboard takes five missed ones for a death.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
@@ -76,6 +77,7 @@ impl Ticking {
         }
         if now >= self.summary_due {
             self.summarise(shared, now);
+            text_pages::give_back();
         }
         let health = shared.writer.health();
         self.watch_database(health.failing.as_deref());
