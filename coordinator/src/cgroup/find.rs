@@ -59,7 +59,22 @@ fn delegated(own: Option<&Path>) -> Result<PathBuf, String> {
 
 /// Without systemd nobody else manages groups, and the topmost one is no unit of it.
 fn is_ours(group: &Path) -> bool {
-    !has_rules(group) || !Path::new("/run/systemd/system").exists() || is_delegated(group)
+    !has_rules(group)
+        || !Path::new("/run/systemd/system").exists()
+        || is_delegated(group)
+        || is_service_of_a_person(group)
+}
+
+/// A person's own manager may not leave the mark. All below it is that person's, and a service of it has its group to itself.
+fn is_service_of_a_person(group: &Path) -> bool {
+    let is_manager = |part: &OsStr| part.as_bytes().starts_with(b"user@");
+    let is_service = group.extension() == Some(OsStr::new("service"));
+    let names: Vec<&OsStr> = group.iter().collect();
+    let lies_below = |names: &[&OsStr]| names.iter().any(|part| is_manager(part));
+    // systemd.exec(5): what a manager has started as a service knows it by this.
+    is_service
+        && lies_below(&names[..names.len() - 1])
+        && std::env::var_os("INVOCATION_ID").is_some()
 }
 
 /// The mark that systemd leaves: see its "Control Group APIs and Delegation".

@@ -236,6 +236,33 @@ fn restarts_in_order(whose: Whose) {
     );
 }
 
+fn gives_each_invocation_a_control_group_below_its_own(whose: Whose) {
+    let manager = start(whose, WORKER);
+    manager.wait_for_property("StatusText", |text| text == "2 agents: 2 RUNNING");
+    let (program, socket) = (manager.program("coordinator"), manager.socket());
+    let told = manager.owner_says(&[&program, "status", "--json", "--socket", &socket]);
+    let status: serde_json::Value = serde_json::from_str(&told).expect("it is JSON");
+    let group = manager.property("ControlGroup");
+    let mut seen = Vec::new();
+    for agent in status.as_array().expect("it is an array") {
+        assert_eq!(agent["containment"], "cgroup", "{agent:#}");
+        let of = manager
+            .machine
+            .say(&["cat", &format!("/proc/{}/cgroup", agent["pid"])]);
+        assert!(of.contains(&group), "{of} lies below {group}");
+        seen.push(of);
+    }
+    let own = manager.property("MainPID");
+    seen.push(
+        manager
+            .machine
+            .say(&["cat", &format!("/proc/{own}/cgroup")]),
+    );
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 3, "each has its own: {seen:?}");
+}
+
 fn stays_active_through_upgrades(whose: Whose) {
     let manager = Manager::with_everything_installed(whose);
     manager.write_agents(WORKER);
@@ -300,4 +327,5 @@ under_both! {
     leaves_nothing_behind_when_stopped
     restarts_in_order
     stays_active_through_upgrades
+    gives_each_invocation_a_control_group_below_its_own
 }
