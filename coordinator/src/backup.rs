@@ -6,14 +6,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use coordinator_config::{Settings, load};
 use serde::Serialize;
 use shared_state::BackupError;
 
 use crate::Exit;
 use crate::cli::Paths;
 use crate::output::print_json;
-use crate::verbs::{chain, complain};
+use crate::verbs::{chain, complain, find_settings};
 
 /// What `backup --json` prints.
 #[derive(Debug, Serialize)]
@@ -27,14 +26,9 @@ struct BackupJson<'a> {
 
 /// Copies the database to a new file.
 pub(crate) fn backup(paths: &Paths, to: &Path, as_json: bool) -> Exit {
-    let config = load(paths.agents()).ok(); // the file may name the database; a broken one must not hide it
-    let config = config.as_ref().map(|config| &config.coordinator);
-    let settings = match Settings::resolve(paths.overrides(), config) {
+    let settings = match find_settings(paths) {
         Ok(settings) => settings,
-        Err(error) => {
-            let text = format!("failed to find the working directory: {error}");
-            return complain(&text, Exit::Internal);
-        }
+        Err(exit) => return exit,
     };
     let began = Instant::now();
     let copy = match shared_state::backup(&settings.database, to) {

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use coordinator_config::{Settings, load};
+use coordinator_config::Settings;
 use serde::Serialize;
 use serde_json::Value;
 use shared_state::{EventFilter, EventRecord, Reader, ReaderError, Snapshot};
@@ -13,7 +13,7 @@ use shared_state::{EventFilter, EventRecord, Reader, ReaderError, Snapshot};
 use crate::cli::Paths;
 use crate::control::{Meant, choose_by};
 use crate::output::{Output, harmless};
-use crate::verbs::{chain, complain};
+use crate::verbs::{chain, complain, find_settings};
 use crate::{Exit, clock};
 
 /// A read takes milliseconds; longer, and the disk hangs.
@@ -77,14 +77,9 @@ struct EventJson<'a> {
 
 /// Prints the newest events, oldest first.
 pub(crate) fn show_events(paths: &Paths, arguments: &EventsArgs) -> Exit {
-    let config = load(paths.agents()).ok(); // the file may name the database; a broken one must not hide it
-    let config = config.as_ref().map(|config| &config.coordinator);
-    let settings = match Settings::resolve(paths.overrides(), config) {
+    let settings = match find_settings(paths) {
         Ok(settings) => settings,
-        Err(error) => {
-            let text = format!("failed to find the working directory: {error}");
-            return complain(&text, Exit::Internal);
-        }
+        Err(exit) => return exit,
     };
     match print_events(&settings, arguments) {
         Ok(()) => Exit::Success,

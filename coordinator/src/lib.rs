@@ -4,7 +4,7 @@
 //! # Layout, in the direction of the data
 //!
 //! - `cli`, `verbs`: the command line and its commands. `run`: a coordinator put together and taken apart. `exit`: exit codes.
-//!   `logging`, `journal`, `own_log`: the coordinator's own log.
+//!   `logging`, `journal`, `own_log`, `own_events`: the coordinator's own log and events.
 //! - `lock`, `survivors`: one coordinator for each database; what a dead one left is ended.
 //! - `registration`, `instance`, `policy`, `attributes`: an agent as it was configured and as the database knows it.
 //! - `supervisor`: starts one task for each instance, passes on dependencies and signals, stops them in order.
@@ -44,6 +44,7 @@ mod logging;
 mod logs;
 mod outbox;
 mod output;
+mod own_events;
 mod own_log;
 mod policy;
 mod proc_stat;

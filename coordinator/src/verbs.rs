@@ -11,7 +11,7 @@ use coordinator_config::{Settings, json_schema, load, load_dotenv, parse};
 use shared_state::schema_sql;
 
 use crate::Exit;
-use crate::cli::{Cli, Command, Targets};
+use crate::cli::{Cli, Command, Paths, Targets};
 use crate::control::{self, Action, Change};
 use crate::handover::{check_document, is_taking_over, take_over};
 use crate::run::run_coordinator;
@@ -151,16 +151,21 @@ fn ask_for(cli: &Cli, change: Change, names: &[String], wait_ms: Option<u64>) ->
 
 /// The socket as a coordinator that runs with the same arguments has it.
 fn at_socket(cli: &Cli, talk: impl FnOnce(&Path) -> Exit) -> Exit {
-    // The file may name the socket; a broken one must not hide a coordinator that runs.
-    let config = load(cli.paths.agents()).ok();
-    let config = config.as_ref().map(|config| &config.coordinator);
-    match Settings::resolve(cli.paths.overrides(), config) {
+    match find_settings(&cli.paths) {
         Ok(settings) => talk(&settings.socket),
-        Err(error) => complain(
-            &format!("failed to find the working directory: {error}"),
-            Exit::Internal,
-        ),
+        Err(exit) => exit,
     }
+}
+
+/// The paths as a coordinator that runs with the same arguments has them; what is wrong has been told.
+pub(crate) fn find_settings(paths: &Paths) -> Result<Settings, Exit> {
+    // The file may name some of them; a broken one must not hide what is there.
+    let config = load(paths.agents()).ok();
+    let config = config.as_ref().map(|config| &config.coordinator);
+    Settings::resolve(paths.overrides(), config).map_err(|error| {
+        let text = format!("failed to find the working directory: {error}");
+        complain(&text, Exit::Internal)
+    })
 }
 
 fn print_schema(sql: bool) -> Exit {

@@ -217,23 +217,24 @@ impl Scene {
 
     /// Waits until a file of the folder has at least so many lines.
     pub fn wait_for_lines(&self, name: &str, count: usize) -> Vec<String> {
-        wait_for_condition(&format!("{count} lines in {name}"), || {
-            let lines = self.lines(name);
-            if lines.len() >= count {
-                Ok(lines)
-            } else {
-                Err((
-                    lines,
-                    self.coordinator.as_ref().map(Coordinator::last_lines),
-                ))
-            }
-        })
+        self.wait_for_count(&format!("lines in {name}"), count, || self.lines(name))
     }
 
     /// Waits until an agent's log has at least so many lines that it printed.
     pub fn wait_for_logged(&self, name: &str, count: usize) -> Vec<String> {
-        wait_for_condition(&format!("{count} printed lines in {name}"), || {
-            let lines = self.log(name);
+        self.wait_for_count(&format!("printed lines in {name}"), count, || {
+            self.log(name)
+        })
+    }
+
+    fn wait_for_count(
+        &self,
+        what: &str,
+        count: usize,
+        read: impl Fn() -> Vec<String>,
+    ) -> Vec<String> {
+        wait_for_condition(&format!("{count} {what}"), || {
+            let lines = read();
             if lines.len() >= count {
                 Ok(lines)
             } else {

@@ -1,12 +1,11 @@
 //! What a process gets besides its program: whose it is, its mask of file modes, its place among others, its control group.
 //! Whether a user exists is not asked here; its resource limits stand in `rlimits`.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
+use crate::inline_schema::inline_schema;
 use crate::problems::{Origin, Problems};
 use crate::value::{FromToml, describe, integer};
 
@@ -129,21 +128,6 @@ impl FromToml for Containment {
     }
 }
 
-macro_rules! inline_schema {
-    ([$($generics:tt)*] $type:ty, $name:literal, $schema:tt) => {
-        impl<$($generics)*> JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    };
-}
 inline_schema!([] Account, "Account", { "anyOf": [
     { "type": "string", "pattern": "^[^:/\\s]+$" },
     { "type": "integer", "minimum": 0, "maximum": 4_294_967_294_u32 },

@@ -1,12 +1,10 @@
 //! The parts of an agent's table whose keys the user chooses: its environment and its own configuration.
 //! Which variables are the coordinator's own is known here too.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Number, Value};
 use toml::de::DeValue;
 
+use crate::inline_schema::inline_schema;
 use crate::problems::{Origin, Problems};
 use crate::value::{FromToml, describe, integer, table};
 
@@ -141,23 +139,7 @@ pub(crate) fn to_json(
     number.map(Value::Number)
 }
 
-macro_rules! inline_schema {
-    ($($type:ident: $schema:tt),+) => {$(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    )+};
-}
-inline_schema!(
-    EnvTable: { "type": "object", "additionalProperties": { "type": "string" } },
-    FreeTable: { "type": "object" },
-    VariablePattern: { "type": "string", "pattern": "^([A-Za-z_][A-Za-z0-9_]*)?\\*?$", "minLength": 1 }
-);
+inline_schema!([] EnvTable, "EnvTable", { "type": "object", "additionalProperties": { "type": "string" } });
+inline_schema!([] FreeTable, "FreeTable", { "type": "object" });
+inline_schema!([] VariablePattern, "VariablePattern",
+    { "type": "string", "pattern": "^([A-Za-z_][A-Za-z0-9_]*)?\\*?$", "minLength": 1 });

@@ -9,7 +9,7 @@
 //! - `problems`, `problem`: what a user gets when the file is wrong.
 //! - `masked`, `environment`: what others get of an agent: the database, the process.
 //! - `settings`: flag, environment, `.env`, file and default put in order.
-//! - `schema`: the same tables for editors.
+//! - `schema`, `inline_schema`: the same tables for editors.
 
 mod agent;
 mod attributes;
@@ -22,6 +22,7 @@ mod dependency;
 mod env_file;
 mod environment;
 mod free;
+mod inline_schema;
 mod masked;
 mod names;
 mod problem;

@@ -1,12 +1,11 @@
 //! Durations, sizes and counts, each with its range in its type, so that reader and schema cannot disagree.
 //! What a range means stands beside the key that has it.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
+use crate::inline_schema::inline_schema;
 use crate::problems::{Origin, Problems};
 use crate::value::{FromToml, describe, integer};
 
@@ -242,32 +241,16 @@ impl FromToml for Share {
     }
 }
 
-/// The schemas are written out where they are used: a name such as `Span` tells an editor's user nothing.
-macro_rules! inline_schema {
-    ([$($generics:tt)*] $type:ty, $name:literal, $schema:expr) => {
-        impl<$($generics)*> JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    };
-}
 inline_schema!([const MIN: u64, const MAX: u64] Span<MIN, MAX>, "Duration",
-    json_schema!({ "type": "string", "pattern": DURATION_PATTERN }));
+    { "type": "string", "pattern": DURATION_PATTERN });
 inline_schema!([const MIN: u64, const MAX: u64] SpanOrNever<MIN, MAX>, "DurationOrNever",
-    json_schema!({ "anyOf": [{ "type": "string", "pattern": DURATION_PATTERN }, { "const": "never" }] }));
+    { "anyOf": [{ "type": "string", "pattern": DURATION_PATTERN }, { "const": "never" }] });
 inline_schema!([const MIN: u32, const MAX: u32] Whole<MIN, MAX>, "Whole",
-    json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX }));
+    { "type": "integer", "minimum": MIN, "maximum": MAX });
 inline_schema!([const MIN: u64, const MAX: u64] Bytes<MIN, MAX>, "Size",
-    json_schema!({ "anyOf": [
+    { "anyOf": [
         { "type": "integer", "minimum": MIN, "maximum": MAX },
         { "type": "string", "pattern": "^[0-9]+ ?(B|kB|KiB|MB|MiB|GB|GiB)$" },
-    ] }));
-inline_schema!([] Share, "Share", json_schema!({ "type": "number", "minimum": 0, "maximum": 1 }));
-inline_schema!([] Factor, "Factor", json_schema!({ "type": "number", "minimum": 1, "maximum": 100 }));
+    ] });
+inline_schema!([] Share, "Share", { "type": "number", "minimum": 0, "maximum": 1 });
+inline_schema!([] Factor, "Factor", { "type": "number", "minimum": 1, "maximum": 100 });

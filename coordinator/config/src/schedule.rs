@@ -1,16 +1,15 @@
 //! When an agent runs: an expression of cron, or a time between two starts. Pure: the time now is an argument.
 //! What happens if a run is still going then is decided by the lifecycle.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
+use crate::inline_schema::inline_schema;
 use crate::problems::{Origin, Problems};
 use crate::quantity::{DAY, SECOND, duration_from_text, duration_text};
 use crate::value::{FromToml, describe};
@@ -144,20 +143,5 @@ impl FromToml for Zone {
     }
 }
 
-/// The schemas are written out where they are used: what is right stands in the description.
-macro_rules! text_schema {
-    ($($type:ident),+) => {$(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string" })
-            }
-        }
-    )+};
-}
-text_schema!(Schedule, Zone);
+inline_schema!([] Schedule, "Schedule", { "type": "string" });
+inline_schema!([] Zone, "Zone", { "type": "string" });

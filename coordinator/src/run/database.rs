@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use coordinator_config::{Config, Settings};
 use nix::unistd::Pid;
-use shared_state::{
-    EventRow, Fact, Identity, OpenError, Opened, Retention, Writer, WriterOptions, open_writer,
-};
+use shared_state::{Identity, OpenError, Opened, Retention, WriterOptions, open_writer};
 use tracing::{info, warn};
 
 use crate::clock::wall_ms;
 use crate::handover::Handed;
+use crate::own_events::{record_event, record_event_of};
 use crate::{proc_stat, survivors};
 
 /// How long a program that has taken over tries to open the database.
@@ -84,13 +83,7 @@ pub(super) fn report_upgrade(opened: &Opened, from: &str) {
     let to = env!("CARGO_PKG_VERSION");
     info!("upgraded from version {from} to {to}; every agent runs on");
     let message = format!("from version {from} to {to}, pid {}", Pid::this());
-    record(
-        &opened.writer,
-        1,
-        "coordinator_upgraded",
-        message,
-        (None, None),
-    );
+    record_event(&opened.writer, 1, "coordinator_upgraded", message);
 }
 
 /// What the last coordinator left: its invocations are closed as lost already, their processes are ended now.
@@ -109,38 +102,8 @@ pub(super) fn report_lost(opened: &Opened, settings: &Settings) {
             invocation, "ended a process that the last coordinator left"
         );
         let message = format!("process {pid}, which the last coordinator left, was killed");
-        record(
-            &opened.writer,
-            2,
-            "orphan_ended",
-            message,
-            (None, invocation),
-        );
+        record_event_of(&opened.writer, invocation, 2, "orphan_ended", message);
     }
     let message = format!("version {}, pid {}", env!("CARGO_PKG_VERSION"), Pid::this());
-    record(
-        &opened.writer,
-        1,
-        "coordinator_started",
-        message,
-        (None, None),
-    );
-}
-
-pub(super) fn record(
-    writer: &Writer,
-    level: u8,
-    kind: &str,
-    message: String,
-    (instance_id, invocation_id): (Option<i64>, Option<i64>),
-) {
-    writer.record(Fact::Event(EventRow {
-        ts_ms: wall_ms(),
-        instance_id,
-        invocation_id,
-        level,
-        kind: kind.into(),
-        message,
-        data: None,
-    }));
+    record_event(&opened.writer, 1, "coordinator_started", message);
 }

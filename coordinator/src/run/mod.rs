@@ -26,13 +26,14 @@ use crate::clock::{Awake, wall_ms};
 use crate::control::{self, Listener};
 use crate::handover::{self, Asker, Handed, Takeover, hold_signals};
 use crate::lock::Lock;
+use crate::own_events::record_event;
 use crate::process::{Children, Spawner};
 use crate::shared::Shared;
 use crate::supervisor::{Ending, Estate, Requests, Supervisor};
 use crate::verbs::chain;
 use crate::{Exit, logging, registration};
 
-use database::{open_database, record, report_lost, report_upgrade};
+use database::{open_database, report_lost, report_upgrade};
 pub(crate) use failure::Failure;
 
 /// How long the last rows may take to get to the disk.
@@ -247,7 +248,7 @@ fn contain(
                     "{left} control groups of lost invocations had processes, which were killed"
                 );
                 warn!("{message}");
-                record(writer, 2, "orphan_ended", message, (None, None));
+                record_event(writer, 2, "orphan_ended", message);
             }
             Some(cgroups)
         }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::ticking::{count_states, record_event, ticks};
+use super::ticking::{count_states, ticks};
 use super::{Ending, Supervisor, Wish};
 use crate::agent_task::Command;
+use crate::own_events::record_event;
 
 /// Processes that agents left behind are killed; one that the kernel does not let go must not keep the coordinator.
 const LEFT_BEHIND_LIMIT: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ impl Supervisor {
         };
         info!("stopping all agents: {why}");
         self.systemd.tell_stopping();
-        record_event(&self.shared, 1, "coordinator_stopping", why);
+        record_event(&self.shared.writer, 1, "coordinator_stopping", why);
         self.stop_agents().await;
         self.end_left_behind().await;
         self.shared.commands.borrow_mut().clear();

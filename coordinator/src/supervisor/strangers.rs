@@ -5,7 +5,7 @@ use nix::unistd::Pid;
 use tracing::warn;
 
 use super::Supervisor;
-use super::ticking::record_event;
+use crate::own_events::record_event;
 
 /// Reports are for people: after so many they say nothing new.
 const REPORTED_MAX: usize = 1_000;
@@ -37,7 +37,7 @@ impl Supervisor {
             let name = name_of(pid);
             warn!(pid = pid.as_raw(), name, "an agent left a process behind");
             let message = format!("process {pid} ({name}) outlived the agent that started it");
-            record_event(&self.shared, 2, "left_behind", message);
+            record_event(&self.shared.writer, 2, "left_behind", message);
         }
     }
 

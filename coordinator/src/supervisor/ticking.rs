@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use shared_state::{EventRow, Fact, InstanceState};
+use shared_state::{Fact, InstanceState};
 use tokio::time::{Interval, MissedTickBehavior};
 use tracing::{error, info, warn};
 
 use crate::agent_log::LogWriter;
 use crate::clock::{self, TICK};
+use crate::own_events::record_event;
 use crate::shared::Shared;
 use crate::systemd::Systemd;
 use crate::text_pages;
@@ -67,7 +68,7 @@ impl Ticking {
                 gap.as_secs()
             );
             let message = format!("the coordinator stood still for {} s", gap.as_secs());
-            record_event(shared, 2, "stood_still", message);
+            record_event(&shared.writer, 2, "stood_still", message);
         }
         if now >= self.alive_due {
             self.alive_due = now + ALIVE_EVERY;
@@ -148,17 +149,4 @@ pub(super) fn count_states(shared: &Shared) -> String {
         .map(|(state, count)| format!("{count} {}", state.as_str()))
         .collect();
     format!("{} agents: {}", shown.count(), parts.join(", "))
-}
-
-/// An event of the coordinator itself.
-pub(super) fn record_event(shared: &Shared, level: u8, kind: &str, message: String) {
-    shared.writer.record(Fact::Event(EventRow {
-        ts_ms: clock::wall_ms(),
-        instance_id: None,
-        invocation_id: None,
-        level,
-        kind: kind.into(),
-        message,
-        data: None,
-    }));
 }

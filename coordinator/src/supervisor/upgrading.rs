@@ -13,13 +13,13 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::Supervisor;
-use super::ticking::record_event;
 use crate::agent_task::{Command, Freeze};
 use crate::clock::wall_ms;
 use crate::control::Listener;
 use crate::handover::{Binary, CHECK_VERB, Descriptors, Document, SavedInstance, Verdict, execute};
 use crate::lock::Lock;
 use crate::logging::LogGuards;
+use crate::own_events::record_event;
 use crate::process::{Attributes, Ended, Program, Started};
 use crate::shared::UpgradeRequest;
 use crate::words;
@@ -60,7 +60,7 @@ impl Supervisor {
         self.reap(); // ends that were seen only as signals meanwhile
         warn!("not upgraded to {}: {why}", program.display());
         record_event(
-            &self.shared,
+            &self.shared.writer,
             2,
             "upgrade_refused",
             format!("{}: {why}", program.display()),

@@ -66,11 +66,8 @@ const fn figure(
     cell: fn(&Row) -> String,
 ) -> Column {
     Column {
-        heading,
-        width,
-        from_width,
         is_figure: true,
-        cell,
+        ..text(heading, width, from_width, cell)
     }
 }
 

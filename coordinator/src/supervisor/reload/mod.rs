@@ -12,11 +12,11 @@ use tracing::{error, info};
 
 use self::plan::{Plan, plan};
 use super::Supervisor;
-use super::ticking::record_event;
 use crate::agent_task::{Command, Reconfiguration};
 use crate::board::View;
 use crate::changes::{Changes, Refusal};
 use crate::instance::Instance;
+use crate::own_events::record_event;
 use crate::registration::{log_target, register};
 
 /// Meanwhile the supervisor does nothing else.
@@ -48,7 +48,7 @@ impl Supervisor {
         self.scaled.clear();
         let lines = changes.lines().join("; ");
         info!("agents.toml was read anew: {lines}");
-        record_event(&self.shared, 1, "reloaded", lines);
+        record_event(&self.shared.writer, 1, "reloaded", lines);
         Ok(changes)
     }
 

@@ -9,7 +9,7 @@ use tracing::info;
 use super::plan::plan;
 use super::{Starts, Supervisor};
 use crate::changes::{Changes, Refusal};
-use crate::supervisor::ticking::record_event;
+use crate::own_events::record_event;
 
 impl Supervisor {
     pub(in crate::supervisor) async fn scale(
@@ -24,7 +24,7 @@ impl Supervisor {
         let changes = plan.changes();
         let message = format!("{agent}: {instances} instances, until agents.toml is read again");
         info!("scaled {message}");
-        record_event(&self.shared, 1, "scaled", message);
+        record_event(&self.shared.writer, 1, "scaled", message);
         self.scaled.insert(agent, instances);
         Ok(changes)
     }
