@@ -70,10 +70,14 @@ fn a_failed_run_is_tried_again_by_backoff() {
         "schedule = \"every 1s\"\n",
         &["mark=runs", "once=failed", "exit=1", "exit=0"],
     );
-    let mut scene = Scene::started(&agents);
+    let scene = Scene::started(&agents);
     scene.wait_for_lines("runs", 3);
-    scene.wait_for_state("job", "EXITED");
-    let invocations = scene.database().invocations("job");
+    // The rows come a moment after the lines of the processes themselves.
+    let invocations = wait_for_condition("three runs that have ended", || {
+        let rows = scene.database().invocations("job");
+        let ended = rows.iter().filter(|row| row.ended_ms.is_some()).count();
+        if ended >= 3 { Ok(rows) } else { Err(rows) }
+    });
     let attempts: Vec<u32> = invocations.iter().take(3).map(|row| row.attempt).collect();
     assert_eq!(
         attempts,
