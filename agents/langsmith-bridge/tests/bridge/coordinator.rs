@@ -16,7 +16,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::task::JoinHandle;
 
-use crate::contract_server::{ContractServer, KEY, World, expected_row};
+use langsmith_test_server::{ContractServer, KEY, World, expected_row};
 
 /// What was acknowledged, and what was said besides.
 #[derive(Default)]

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::contract_server::{ContractServer, World};
 use crate::coordinator::Coordinator;
 use crate::now_ms;
+use langsmith_test_server::{ContractServer, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_forty_times_while_it_reads_2000_runs_the_rows_equal_the_servers() {

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use crate::contract_server::{ContractServer, World, run_id, time};
 use crate::coordinator::Coordinator;
 use crate::{SOON, now_ms};
+use langsmith_test_server::{ContractServer, World, run_id, time};
 
 const HOUR_MS: i64 = 3_600_000;
 

@@ -3,8 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
-#[path = "../contract_server/mod.rs"]
-mod contract_server;
 mod coordinator;
 mod crashes;
 mod following;

@@ -3,9 +3,9 @@
 
 use serde_json::json;
 
-use crate::contract_server::{ContractServer, PROJECT, World};
 use crate::coordinator::Coordinator;
 use crate::{SOON, now_ms};
+use langsmith_test_server::{ContractServer, PROJECT, World};
 
 const HOUR_MS: i64 = 3_600_000;
 

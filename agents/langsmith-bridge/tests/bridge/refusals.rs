@@ -3,9 +3,9 @@
 
 use agent_protocol::Status;
 
-use crate::contract_server::{ContractServer, Fault, KEY, World};
 use crate::coordinator::{Coordinator, Store};
 use crate::{SOON, now_ms};
+use langsmith_test_server::{ContractServer, Fault, KEY, World};
 
 fn says(status: Status, words: &'static str) -> impl Fn(&Store) -> bool {
     move |store| {
@@ -159,7 +159,7 @@ async fn an_unknown_project_is_named_and_found_once_it_exists() {
     server
         .world()
         .projects
-        .push(("default".into(), crate::contract_server::PROJECT.into()));
+        .push(("default".into(), langsmith_test_server::PROJECT.into()));
     coordinator
         .wait_until("3 runs are stored", SOON, |store| store.rows.len() == 3)
         .await;

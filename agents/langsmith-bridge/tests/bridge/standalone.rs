@@ -5,8 +5,8 @@ use std::process::Output;
 
 use agent_protocol::AgentMessage;
 
-use crate::contract_server::{ContractServer, KEY, World};
 use crate::now_ms;
+use langsmith_test_server::{ContractServer, KEY, World};
 
 async fn run(environment: &[(&str, &str)], flags: &[&str]) -> Output {
     let command = tokio::process::Command::new(env!("CARGO_BIN_EXE_langsmith-bridge"))

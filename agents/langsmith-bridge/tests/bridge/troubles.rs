@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use agent_protocol::Status;
 
-use crate::contract_server::{ContractServer, Fault, PROJECT, World};
 use crate::coordinator::Coordinator;
 use crate::{SOON, now_ms};
+use langsmith_test_server::{ContractServer, Fault, PROJECT, World};
 
 async fn pulls_through(fault: Fault, flags: &[&str]) -> Duration {
     let mut world = World::with_runs(30, now_ms(), 60_000);
@@ -201,7 +201,7 @@ async fn a_batch_that_could_not_be_stored_is_sent_again() {
 async fn a_row_that_is_refused_for_good_is_named_and_does_not_hold_up_the_others() {
     let server = ContractServer::start(World::with_runs(30, now_ms(), 60_000)).await;
     let coordinator = Coordinator::default();
-    let poisoned = crate::contract_server::run_id(13);
+    let poisoned = langsmith_test_server::run_id(13);
     coordinator.store().poisoned_run = Some(poisoned.clone());
     let _bridge = coordinator.start(&server, &[]).await;
     coordinator

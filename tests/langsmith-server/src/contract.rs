@@ -93,7 +93,7 @@ fn parameters(uri: &Uri, documented: &str, found: &mut Vec<String>) {
 
 /// The pairs of a query, decoded.
 pub(crate) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
-    let url = reqwest::Url::parse(&format!("http://host/?{}", query.unwrap_or("")))
+    let url = url::Url::parse(&format!("http://host/?{}", query.unwrap_or("")))
         .expect("a query of a real request");
     url.query_pairs().into_owned().collect()
 }

@@ -10,7 +10,7 @@ use super::text_response;
 
 /// One answer instead of the real one.
 #[derive(Clone, Debug)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// This status with a JSON problem and one more header.
     Status(u16, Option<(&'static str, String)>),
     /// This status with an HTML page, as a proxy sends it.

@@ -9,13 +9,13 @@ use super::contract::query_pairs;
 use super::faults::Fault;
 
 /// The only key that the server knows.
-pub(crate) const KEY: &str = "lsv2_pt_0123456789abcdef_contract";
+pub const KEY: &str = "lsv2_pt_0123456789abcdef_contract";
 
 /// The id of the project `default`.
-pub(crate) const PROJECT: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+pub const PROJECT: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 
 /// The id of the project `other`, which comes first in a list that is not filtered.
-pub(crate) const OTHER_PROJECT: &str = "aaaaaaaa-0000-4000-8000-000000000002";
+pub const OTHER_PROJECT: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
 /// What the three runs of a trace are called, and what they are.
 const NAMES: [&str; 3] = ["agent", "search", "ChatModel"];
@@ -23,49 +23,49 @@ const RUN_TYPES: [&str; 3] = ["CHAIN", "TOOL", "LLM"];
 
 /// A run with its own figures, before the server adds those of its children.
 #[derive(Clone, Debug)]
-pub(crate) struct TrueRun {
+pub struct TrueRun {
     /// All fields as `selects` with everything would give them; times end in `Z`.
-    pub(crate) fields: Value,
+    pub fields: Value,
     /// Until so many run queries were answered, the run is still pending and has no end, tokens and costs.
-    pub(crate) ends_after_queries: u64,
+    pub ends_after_queries: u64,
     /// Until so many run queries were answered, the run has not arrived.
-    pub(crate) arrives_after_queries: u64,
+    pub arrives_after_queries: u64,
 }
 
 /// The state of the server; tests read and change it.
 #[derive(Default)]
-pub(crate) struct World {
+pub struct World {
     /// Names and ids.
-    pub(crate) projects: Vec<(String, String)>,
+    pub projects: Vec<(String, String)>,
     /// In any order.
-    pub(crate) runs: Vec<TrueRun>,
+    pub runs: Vec<TrueRun>,
     /// Where the key belongs to an organisation: the workspace that has to be named.
-    pub(crate) needed_workspace: Option<&'static str>,
+    pub needed_workspace: Option<&'static str>,
     /// Times leave out their zone.
-    pub(crate) naive_times: bool,
+    pub naive_times: bool,
     /// Each page begins with the last row of the page before.
-    pub(crate) repeats_rows: bool,
+    pub repeats_rows: bool,
     /// A newer server without the older list of projects.
     pub only_v2_sessions: bool,
     /// Headers of every answer.
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
     /// Every n-th run query fails with 503.
-    pub(crate) fails_every: Option<u64>,
+    pub fails_every: Option<u64>,
     /// Answers to the next requests whose path ends so.
-    pub(crate) faults: Vec<(&'static str, Fault)>,
+    pub faults: Vec<(&'static str, Fault)>,
     /// What was asked: path and body.
-    pub(crate) requests: Vec<(String, Value)>,
+    pub requests: Vec<(String, Value)>,
     /// What broke the contract.
-    pub(crate) violations: Vec<String>,
+    pub violations: Vec<String>,
     /// Run queries that were answered.
-    pub(crate) queries: u64,
+    pub queries: u64,
     /// Cursors that were given out: the body they belong to and the place of the next row.
-    pub(crate) cursors: BTreeMap<String, (Value, (String, String))>,
+    pub cursors: BTreeMap<String, (Value, (String, String))>,
 }
 
 impl World {
     /// The projects `default` and `other`, without runs.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let projects = vec![
             ("other".into(), OTHER_PROJECT.into()),
             ("default".into(), PROJECT.into()),
@@ -78,7 +78,7 @@ impl World {
 
     /// A world with `count` runs of the project `default`, evenly over the `span_ms` before `now_ms`: traces of a chain
     /// with a tool and a model call, with costs as number, text and null by turns.
-    pub(crate) fn with_runs(count: usize, now_ms: i64, span_ms: i64) -> Self {
+    pub fn with_runs(count: usize, now_ms: i64, span_ms: i64) -> Self {
         let mut world = Self::new();
         for n in 0..count {
             let age_ms =
@@ -89,7 +89,7 @@ impl World {
     }
 
     /// Adds the `n`-th run of the pattern, begun at `start_ms`, that has ended after two seconds.
-    pub(crate) fn add_run(&mut self, n: usize, start_ms: i64) {
+    pub fn add_run(&mut self, n: usize, start_ms: i64) {
         let (trace, place) = (n / 3 * 3, n % 3);
         let cost = |units: usize| match n % 4 {
             0 => json!(format!("0.000{units:04}00000000000001")),
@@ -119,7 +119,7 @@ impl World {
     }
 
     /// The run with the pattern's number.
-    pub(crate) fn run_mut(&mut self, n: usize) -> &mut TrueRun {
+    pub fn run_mut(&mut self, n: usize) -> &mut TrueRun {
         self.runs
             .iter_mut()
             .find(|run| run.fields["id"] == run_id(n))
@@ -127,7 +127,7 @@ impl World {
     }
 
     /// The bodies of the run queries so far.
-    pub(crate) fn run_queries(&self) -> Vec<&Value> {
+    pub fn run_queries(&self) -> Vec<&Value> {
         self.requests
             .iter()
             .filter(|(path, _)| path.ends_with("/runs/query"))
@@ -174,11 +174,11 @@ impl World {
 }
 
 /// The id of the `n`-th run.
-pub(crate) fn run_id(n: usize) -> String {
+pub fn run_id(n: usize) -> String {
     format!("bbbbbbbb-0000-4000-8000-{n:012}")
 }
 
 /// RFC 3339 with microseconds.
-pub(crate) fn time(ms: i64) -> String {
+pub fn time(ms: i64) -> String {
     format!("{:.6}", jiff::Timestamp::from_millisecond(ms).unwrap())
 }

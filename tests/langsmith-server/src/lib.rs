@@ -8,6 +8,8 @@
 //! * `expected`: what a run has to be in the database.
 //! * `faults`: answers that no working server gives.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod contract;
 mod expected;
 mod faults;
@@ -24,12 +26,12 @@ use axum::response::Response;
 use axum::routing::any;
 use serde_json::{Value, json};
 
-pub(crate) use expected::expected_row;
-pub(crate) use faults::Fault;
-pub(crate) use world::{KEY, PROJECT, World, run_id, time};
+pub use expected::expected_row;
+pub use faults::Fault;
+pub use world::{KEY, OTHER_PROJECT, PROJECT, World, run_id, time};
 
 /// A running server; it ends when this is dropped.
-pub(crate) struct ContractServer {
+pub struct ContractServer {
     world: Arc<Mutex<World>>,
     url: String,
     task: tokio::task::JoinHandle<()>,
@@ -37,7 +39,7 @@ pub(crate) struct ContractServer {
 
 impl ContractServer {
     /// Starts on a free port of the loopback interface.
-    pub(crate) async fn start(world: World) -> Self {
+    pub async fn start(world: World) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a free port");
@@ -55,19 +57,19 @@ impl ContractServer {
     }
 
     /// The base URL.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// The projects, runs and recorded requests, to be looked at or changed.
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+    pub fn world(&self) -> MutexGuard<'_, World> {
         self.world
             .lock()
             .expect("no test panics while it holds this")
     }
 
     /// Fails if any request broke the contract.
-    pub(crate) fn assert_contract_was_kept(&self) {
+    pub fn assert_contract_was_kept(&self) {
         let world = self.world();
         assert!(
             world.violations.is_empty(),

@@ -7,7 +7,7 @@ use super::runs_query::{ms, shown};
 use super::world::{TrueRun, World};
 
 /// What `run` is in the database once it is read for the last time, computed apart from the bridge.
-pub(crate) fn expected_row(world: &World, run: &TrueRun) -> Value {
+pub fn expected_row(world: &World, run: &TrueRun) -> Value {
     let fields = shown(world, run, true);
     let mut row = Map::new();
     let mut put = |column: &str, value: Value| {
