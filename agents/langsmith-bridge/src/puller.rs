@@ -140,7 +140,7 @@ impl Puller {
     }
 
     async fn find_place(&mut self, context: &Context) -> Result<Place, Trouble> {
-        let project = look_up(&mut self.asker, context, &self.configuration.project).await?;
+        let project = look_up(&mut self.asker, context, &self.configuration.projects[0]).await?;
         let name = cursor_name(&project.id);
         // What this process stored is newer than what it was given at its start.
         let remembered = self.store.cursor(&name).or_else(|| context.cursor(&name));

@@ -20,13 +20,16 @@ pub struct Settings {
 }
 
 /// Settings that LangSmith's own variables give too.
-const ALSO_IN_ENVIRONMENT: [&str; 3] = ["project", "endpoint", "workspace_id"];
+const ALSO_IN_ENVIRONMENT: [&str; 4] = ["project", "projects", "endpoint", "workspace_id"];
 
 #[derive(Args, Clone, Debug)]
 struct Given {
-    /// Name of the project to read [env: LANGSMITH_PROJECT or LANGCHAIN_PROJECT] [default: default]
+    /// Name of a project to read, may be given several times [env: LANGSMITH_PROJECT or LANGCHAIN_PROJECT] [default: default]
     #[arg(long)]
-    project: Option<String>,
+    project: Vec<String>,
+    /// Names of projects to read, separated by commas; a name that holds a comma needs `--project`
+    #[arg(long)]
+    projects: Vec<String>,
     /// Base URL of the API.
     #[arg(long, help = format!("Base URL of the API [env: LANGSMITH_ENDPOINT or LANGCHAIN_ENDPOINT] [default: {DEFAULT_ENDPOINT}]"))]
     endpoint: Option<String>,
@@ -65,7 +68,8 @@ struct Given {
 /// Settings that hold.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Configuration {
-    pub(crate) project: String,
+    /// Names of the projects to read, each once, at least one.
+    pub(crate) projects: Vec<String>,
     pub(crate) endpoint: String,
     pub(crate) workspace_id: Option<String>,
     pub(crate) policy: Policy,
@@ -83,10 +87,10 @@ impl Settings {
             let first = given.clone().filter(|_| flags.contains(&name));
             first.or_else(|| environment.clone()).or(given)
         };
-        let project = text("project", given.project, &environment.project);
+        let projects = resolve_projects(given.project, given.projects, &flags, environment);
         let endpoint = text("endpoint", given.endpoint, &environment.endpoint);
         Configuration {
-            project: project.unwrap_or_else(|| "default".into()),
+            projects,
             endpoint: endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.into()),
             workspace_id: text(
                 "workspace_id",
@@ -132,6 +136,43 @@ impl Args for Settings {
     fn augment_args_for_update(command: Command) -> Command {
         Given::augment_args_for_update(command)
     }
+}
+
+/// The projects to read. The two settings count as one: what stands on the command line in either wins over the
+/// environment, which names one project, and that over the `config` table.
+fn resolve_projects(
+    one_by_one: Vec<String>,
+    listed: Vec<String>,
+    flags: &[&'static str],
+    environment: &Environment,
+) -> Vec<String> {
+    // A list in the `config` table has its elements apart already, so a comma in one is part of the name.
+    let listed = if flags.contains(&"projects") {
+        listed
+            .iter()
+            .flat_map(|names| names.split(','))
+            .map(str::to_owned)
+            .collect()
+    } else {
+        listed
+    };
+    let both = [("project", one_by_one), ("projects", listed)];
+    let (by_flag, by_config): (Vec<_>, Vec<_>) =
+        both.into_iter().partition(|(name, _)| flags.contains(name));
+    let names = |given: Vec<(&str, Vec<String>)>| {
+        let mut names: Vec<String> = Vec::new();
+        for name in given.into_iter().flat_map(|(_, names)| names) {
+            let name = name.trim();
+            if !name.is_empty() && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        (!names.is_empty()).then_some(names)
+    };
+    names(by_flag)
+        .or_else(|| environment.project.clone().map(|name| vec![name]))
+        .or_else(|| names(by_config))
+        .unwrap_or_else(|| vec!["default".into()])
 }
 
 fn read_time(text: &str, least: &str, most: &str) -> Result<Duration, String> {
@@ -183,7 +224,7 @@ mod tests {
     fn without_any_setting_the_defaults_hold() {
         let found = parse(&[], &[]).unwrap().resolve(&Environment::default());
         assert_eq!(
-            (found.project.as_str(), found.endpoint.as_str()),
+            (found.projects[0].as_str(), found.endpoint.as_str()),
             ("default", DEFAULT_ENDPOINT)
         );
         assert_eq!(found.policy.since, Duration::from_secs(24 * 3600));
@@ -204,21 +245,44 @@ mod tests {
             .unwrap()
             .resolve(&environment);
         assert_eq!(
-            (found.project.as_str(), found.endpoint.as_str()),
+            (found.projects[0].as_str(), found.endpoint.as_str()),
             ("flag", "http://config")
         );
         assert_eq!(found.policy.since, Duration::from_secs(7 * 24 * 3600));
         assert_eq!(
-            parse(&config, &[]).unwrap().resolve(&environment).project,
-            "environment"
+            parse(&config, &[]).unwrap().resolve(&environment).projects,
+            ["environment"]
         );
         assert_eq!(
             parse(&config, &[])
                 .unwrap()
                 .resolve(&Environment::default())
-                .project,
-            "config"
+                .projects,
+            ["config"]
         );
+    }
+
+    #[test]
+    fn several_projects_can_be_named_in_each_way() {
+        let projects = |config: &[(&'static str, &'static str)], flags: &[&str]| {
+            let settings = parse(config, flags).unwrap();
+            settings.resolve(&Environment::default()).projects
+        };
+        assert_eq!(projects(&[], &["--project=a", "--project=b"]), ["a", "b"]);
+        assert_eq!(projects(&[], &["--projects=a, b,,a"]), ["a", "b"]);
+        assert_eq!(
+            projects(&[], &["--project=a,b"]),
+            ["a,b"],
+            "a name may hold a comma"
+        );
+        assert_eq!(
+            projects(&[("projects", "a,b")], &[]),
+            ["a,b"],
+            "one element of a list"
+        );
+        let config = [("project", "c"), ("projects", "d")];
+        assert_eq!(projects(&config, &[]), ["c", "d"]);
+        assert_eq!(projects(&config, &["--projects=e"]), ["e"]);
     }
 
     #[test]
