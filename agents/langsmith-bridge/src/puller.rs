@@ -165,6 +165,7 @@ impl Puller {
             pull.span.from_ms,
             pull.span.to_ms,
             self.configuration.page_size,
+            &self.configuration.selection,
         );
         let body = query.fingerprint();
         // A cursor that was given for another body, before settings changed, is of no use.
@@ -225,7 +226,12 @@ impl Puller {
         run_ids: Vec<String>,
         from_ms: i64,
     ) -> Result<(), Trouble> {
-        let query = RunsQuery::by_id(&self.project_id(), run_ids.clone(), from_ms);
+        let query = RunsQuery::by_id(
+            &self.project_id(),
+            run_ids.clone(),
+            from_ms,
+            &self.configuration.selection,
+        );
         let read_ms = self.asker.now_ms();
         let (mut rows, mut seen, mut at) = (Vec::new(), Vec::new(), None);
         for _ in 0..PAGES_BY_ID_MAX {

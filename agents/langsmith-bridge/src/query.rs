@@ -3,37 +3,8 @@
 
 use serde::Serialize;
 
+use crate::selection::Selection;
 use crate::timestamp::format_ms;
-
-/// Every field that becomes a column, and no other. `INPUTS` and `OUTPUTS` are not among them: they hold what users
-/// of the traced program wrote. `SHARE_URL` is a secret.
-pub(crate) const SELECTS: [&str; 22] = [
-    "ID",
-    "NAME",
-    "RUN_TYPE",
-    "STATUS",
-    "START_TIME",
-    "END_TIME",
-    "LATENCY_SECONDS",
-    "FIRST_TOKEN_TIME",
-    "ERROR",
-    "METADATA",
-    "PARENT_RUN_IDS",
-    "PROJECT_ID",
-    "TRACE_ID",
-    "THREAD_ID",
-    "IS_ROOT",
-    "TOTAL_TOKENS",
-    "PROMPT_TOKENS",
-    "COMPLETION_TOKENS",
-    "TOTAL_COST",
-    "PROMPT_COST",
-    "COMPLETION_COST",
-    "TAGS",
-];
-
-/// Feedback is asked for apart from [`SELECTS`] so that the list above stays what a run itself says.
-const SELECT_FEEDBACK: &str = "FEEDBACK_STATS";
 
 /// Most ids in one request; LangSmith's own clients ask for as many.
 pub(crate) const IDS_MAX: usize = 100;
@@ -56,13 +27,19 @@ pub(crate) struct RunsQuery {
 
 impl RunsQuery {
     /// Runs of a project that started in `from_ms..to_ms`.
-    pub(crate) fn window(project_id: &str, from_ms: i64, to_ms: i64, page_size: u32) -> Self {
+    pub(crate) fn window(
+        project_id: &str,
+        from_ms: i64,
+        to_ms: i64,
+        page_size: u32,
+        selection: &Selection,
+    ) -> Self {
         Self {
             project_ids: [project_id.to_owned()],
             min_start_time: format_ms(from_ms),
             max_start_time: Some(format_ms(to_ms)),
             page_size,
-            selects: SELECTS.into_iter().chain([SELECT_FEEDBACK]).collect(),
+            selects: selection.fields().to_vec(),
             // Without it a root run's tokens and cost leave out those of its children.
             include_subtree_usage: true,
             ids: Vec::new(),
@@ -72,13 +49,18 @@ impl RunsQuery {
 
     /// Single runs of a project, none of which started before `from_ms`. The lower bound has to be given: the
     /// server's default of a day ago may hide older runs from a query by id too.
-    pub(crate) fn by_id(project_id: &str, ids: Vec<String>, from_ms: i64) -> Self {
+    pub(crate) fn by_id(
+        project_id: &str,
+        ids: Vec<String>,
+        from_ms: i64,
+        selection: &Selection,
+    ) -> Self {
         debug_assert!(ids.len() <= IDS_MAX, "callers ask in chunks");
         let page_size = u32::try_from(IDS_MAX).expect("a small constant");
         Self {
             max_start_time: None,
             ids,
-            ..Self::window(project_id, from_ms, 0, page_size)
+            ..Self::window(project_id, from_ms, 0, page_size, selection)
         }
     }
 
@@ -100,36 +82,26 @@ impl RunsQuery {
 mod tests {
     use super::*;
 
+    fn usual() -> Selection {
+        Selection::resolve(&[], &[])
+    }
+
     #[test]
     fn a_window_names_its_bounds_and_fields() {
-        let query = RunsQuery::window("id", 0, 1_000, 500);
+        let query = RunsQuery::window("id", 0, 1_000, 500, &usual());
         let body = serde_json::to_value(&query).unwrap();
         assert_eq!(body["min_start_time"], "1970-01-01T00:00:00.000Z");
         assert_eq!(body["max_start_time"], "1970-01-01T00:00:01.000Z");
         assert_eq!(body["include_subtree_usage"], true);
-        assert_eq!(body["selects"].as_array().unwrap().len(), 23);
+        assert_eq!(body["selects"][0], "ID");
         assert!(body.get("cursor").is_none() && body.get("ids").is_none());
-    }
-
-    #[test]
-    fn what_users_wrote_is_never_asked_for() {
-        let body = RunsQuery::window("id", 0, 1, 1).fingerprint();
-        for private in [
-            "INPUTS",
-            "OUTPUTS",
-            "INPUTS_PREVIEW",
-            "EXTRA",
-            "SHARE_URL",
-            "EVENTS",
-        ] {
-            assert!(!body.contains(&format!("\"{private}\"")), "{private}");
-        }
     }
 
     #[test]
     fn a_question_by_id_still_names_project_and_lower_bound() {
         let body =
-            serde_json::to_value(RunsQuery::by_id("project", vec!["run".into()], 5)).unwrap();
+            serde_json::to_value(RunsQuery::by_id("project", vec!["run".into()], 5, &usual()))
+                .unwrap();
         assert_eq!(body["project_ids"][0], "project");
         assert_eq!(body["min_start_time"], "1970-01-01T00:00:00.005Z");
         assert!(body.get("max_start_time").is_none());
@@ -137,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_next_page_has_the_same_body() {
-        let query = RunsQuery::window("id", 0, 1_000, 500);
+        let query = RunsQuery::window("id", 0, 1_000, 500, &usual());
         let next = query.at(Some("opaque"));
         assert_eq!(next.fingerprint(), query.fingerprint());
         assert_eq!(serde_json::to_value(next).unwrap()["cursor"], "opaque");

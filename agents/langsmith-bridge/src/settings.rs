@@ -9,6 +9,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use crate::endpoint::DEFAULT_ENDPOINT;
 use crate::environment::Environment;
 use crate::plan::Policy;
+use crate::selection::{Choice, Selection};
 
 /// The bridge's settings as given, before LangSmith's own variables have their say.
 #[derive(Clone, Debug)]
@@ -63,6 +64,38 @@ struct Given {
     /// Requests in 10 seconds; LangSmith allows 10 in its strictest tier, up to 300 for version 2
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=300))]
     requests_per_10s: u32,
+    /// Which version of the API is used: v2 where the server has it, or always this one
+    #[arg(long, value_enum, default_value_t = Api::Auto)]
+    api: Api,
+    /// Fields of a run to read: `NAME` instead of the usual ones, `+NAME` besides, `-NAME` not
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_parser = Choice::parse)]
+    selects: Vec<Choice>,
+    /// Read and store the inputs of runs, which hold what users of the traced program wrote
+    #[arg(long)]
+    inputs: bool,
+    /// Read and store the outputs of runs
+    #[arg(long)]
+    outputs: bool,
+    /// Read and store the events of runs
+    #[arg(long)]
+    events: bool,
+    /// Read and store what programs put into `extra` besides metadata
+    #[arg(long)]
+    extra: bool,
+    /// Largest content (inputs, outputs, ...) of a run that is kept, in bytes of JSON; a larger one is left out and counted
+    #[arg(long, default_value = "16384", value_parser = clap::value_parser!(u32).range(0..=131_072))]
+    content_bytes_max: u32,
+}
+
+/// Which version of the API is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Api {
+    /// Version 2; version 1 where the server has only that.
+    Auto,
+    /// Version 2 and nothing else.
+    V2,
+    /// Version 1, which is removed in January 2027.
+    V1,
 }
 
 /// Settings that hold.
@@ -76,12 +109,25 @@ pub(crate) struct Configuration {
     pub(crate) request_timeout: Duration,
     pub(crate) page_size: u32,
     pub(crate) requests_per_10s: u32,
+    pub(crate) api: Api,
+    pub(crate) selection: Selection,
+    /// Largest content of a run that is kept, as JSON.
+    pub(crate) content_bytes_max: usize,
 }
 
 impl Settings {
     /// What holds, together with the environment.
     pub(crate) fn resolve(self, environment: &Environment) -> Configuration {
         let Self { given, flags } = self;
+        let switches = [
+            (given.inputs, "INPUTS"),
+            (given.outputs, "OUTPUTS"),
+            (given.events, "EVENTS"),
+            (given.extra, "EXTRA"),
+        ];
+        let switched_on = switches.into_iter().filter(|(is_on, _)| *is_on);
+        let switched_on: Vec<&str> = switched_on.map(|(_, name)| name).collect();
+        let selection = Selection::resolve(&given.selects, &switched_on);
         let text = |name, given: Option<String>, environment: &Option<String>| {
             let given = given.filter(|text| !text.trim().is_empty());
             let first = given.clone().filter(|_| flags.contains(&name));
@@ -108,6 +154,9 @@ impl Settings {
             request_timeout: given.request_timeout,
             page_size: given.page_size,
             requests_per_10s: given.requests_per_10s,
+            api: given.api,
+            selection,
+            content_bytes_max: given.content_bytes_max as usize,
         }
     }
 }
