@@ -21,6 +21,7 @@ BOUNDARIES = {
     "coordinator": (None, {"agent-sdk", "dashboard", "axum", "reqwest"}),
     "dashboard": (None, {"coordinator", "coordinator-config", "lifecycle", "agent-sdk"}),
     "langsmith-bridge": (None, {"coordinator", "lifecycle", "dashboard", "rusqlite", "axum"}),
+    "langsmith-values": ({"jiff", "serde", "serde_json"}, {"tokio"}),
     "performance-monitor": (None, {"coordinator", "lifecycle", "dashboard", "axum"}),
 }
 

@@ -7,7 +7,7 @@
 //! * `plan`, `progress`: which question comes next, and what is remembered. Pure.
 //! * `puller`, `project`: doing what the plan says.
 //! * `asker`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
-//! * `query`, `page`, `run_row`, `timestamp`, `decimal`: bodies, answers, rows.
+//! * `query`, `page`, `run_row`, `timestamp`: bodies, answers, rows.
 //! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat.
 
 mod api_key;
@@ -15,7 +15,6 @@ mod ask_error;
 mod asker;
 mod bridge;
 mod client;
-mod decimal;
 mod endpoint;
 mod environment;
 mod figures;

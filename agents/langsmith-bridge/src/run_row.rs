@@ -4,9 +4,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::decimal::plain_decimal;
 use crate::page::Fields;
 use crate::timestamp::parse_ms;
+use langsmith_values::plain_decimal;
 
 /// Longest error text that is kept. Stack traces beyond it repeat themselves, and a row has to fit a line.
 const ERROR_BYTES_MAX: usize = 16 * 1024;

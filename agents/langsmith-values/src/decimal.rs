@@ -9,7 +9,7 @@ const DIGITS_MAX: usize = 80;
 
 /// The plain decimal that `text` denotes, such as `0.00012` for `1.2e-4`; absent if it is no decimal number.
 /// Without an exponent the text comes back as it is, trailing zeros included.
-pub(crate) fn plain_decimal(text: &str) -> Option<String> {
+pub fn plain_decimal(text: &str) -> Option<String> {
     let text = text.trim();
     let (sign, unsigned) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
@@ -34,6 +34,14 @@ pub(crate) fn plain_decimal(text: &str) -> Option<String> {
         return Some(format!("{sign}{mantissa}"));
     }
     Some(format!("{sign}{}", shift_point(whole, fraction, exponent)))
+}
+
+/// An amount as JSON: a number, or text with a number in it; both occur.
+pub fn read_cost(json: &str) -> Option<String> {
+    if json.starts_with('"') {
+        return plain_decimal(&serde_json::from_str::<String>(json).ok()?);
+    }
+    plain_decimal(json)
 }
 
 /// Moves the point of `whole.fraction` to the right by `exponent` places.
