@@ -193,21 +193,48 @@ CREATE TABLE cursors (
     PRIMARY KEY (agent_id, name)
 ) STRICT, WITHOUT ROWID;
 
--- LangSmith runs (records of kind `langsmith_run`). NULL: not received.
+-- A LangSmith project, and how fresh what is known of it is (records of kind `langsmith_project`). NULL: not told.
+CREATE TABLE trace_projects (
+    project_no    INTEGER PRIMARY KEY,        -- what the other tables name it by: a number is a quarter of the text
+    project_id    TEXT    NOT NULL UNIQUE,
+    name          TEXT,
+    source        TEXT CHECK (source IN ('langsmith', 'local')),
+    web_url       TEXT,                       -- its page in LangSmith
+    api           TEXT CHECK (api IN ('v1', 'v2')),
+    last_pull_ms  INTEGER,
+    watermark_ms  INTEGER,
+    covered_from_ms INTEGER,                  -- all that started between this and the watermark has been read
+    backfill_ms   INTEGER,                    -- still to be read; 0 when done
+    pending_runs  INTEGER,
+    settling_runs INTEGER,
+    abandoned_runs INTEGER,
+    gaps          TEXT,                       -- JSON array of [from_ms, to_ms]
+    http_status   INTEGER,
+    requests_per_10s REAL,
+    requests_remaining REAL,
+    error         TEXT,                       -- what stops it now, in words; '' when nothing does
+    writer_id     INTEGER NOT NULL REFERENCES instances (instance_id),
+    updated_ms    INTEGER NOT NULL
+) STRICT;
+
+-- LangSmith runs (records of kind `langsmith_run`). NULL: not received. Times in `_us` are microseconds since 1970 UTC,
+-- LangSmith's own resolution.
 CREATE TABLE trace_runs (
-    run_id        TEXT    PRIMARY KEY,
-    project_id    TEXT    NOT NULL,
-    project       TEXT,
+    run_no        INTEGER PRIMARY KEY,        -- in the order of arrival: a new row goes to the end of the table
+    run_id        TEXT    NOT NULL UNIQUE,
+    project_no    INTEGER NOT NULL REFERENCES trace_projects (project_no),
     trace_id      TEXT,
     parent_run_id TEXT,
+    parent_run_ids TEXT,                      -- JSON array, root first
+    dotted_order  TEXT,
     name          TEXT,
     run_type      TEXT,                       -- lower case: llm, chain, tool, …
     status        TEXT CHECK (status IN ('success', 'error', 'pending')),
     is_root       INTEGER CHECK (is_root IN (0, 1)),
-    start_ms      INTEGER,
-    end_ms        INTEGER,
-    first_token_ms INTEGER,
-    latency_ms    INTEGER,
+    start_us      INTEGER,
+    end_us        INTEGER,
+    first_token_us INTEGER,
+    latency_us    INTEGER,
     error         TEXT,
     model         TEXT,
     provider      TEXT,
@@ -217,15 +244,53 @@ CREATE TABLE trace_runs (
     prompt_cost       TEXT,                   -- exact decimals in US dollars
     completion_cost   TEXT,
     total_cost        TEXT,
+    prompt_token_details     TEXT,            -- JSON objects: category to number of tokens
+    completion_token_details TEXT,
+    prompt_cost_details      TEXT,            -- JSON objects: category to exact decimal
+    completion_cost_details  TEXT,
+    price_model_id TEXT,
     tags          TEXT,                       -- JSON array
     metadata      TEXT,                       -- JSON object
     feedback      TEXT,                       -- JSON object
     thread_id     TEXT,
+    reference_example_id TEXT,
+    reference_dataset_id TEXT,
+    is_in_dataset INTEGER CHECK (is_in_dataset IN (0, 1)),
+    app_path      TEXT,
+    last_queued_us INTEGER,
+    thread_evaluation_us INTEGER,
+    ls_user_id    TEXT,
+    is_abandoned  INTEGER CHECK (is_abandoned IN (0, 1)), -- it did not end in time and is no longer asked for
     writer_id     INTEGER NOT NULL REFERENCES instances (instance_id),
     received_ms   INTEGER NOT NULL,           -- first stored
     updated_ms    INTEGER NOT NULL            -- last changed
+) STRICT;
+CREATE INDEX trace_runs_by_start ON trace_runs (project_no, start_us);
+
+-- What went into a run and came out of it, where the agent was told to fetch it. Apart from the runs, so that a run
+-- stays small. NULL: not received.
+CREATE TABLE trace_run_contents (
+    run_no        INTEGER PRIMARY KEY REFERENCES trace_runs (run_no) ON DELETE CASCADE,
+    inputs        TEXT,                       -- JSON, like the next five
+    outputs       TEXT,
+    events        TEXT,
+    extra         TEXT,
+    manifest      TEXT,
+    attachments   TEXT,
+    inputs_preview  TEXT,
+    outputs_preview TEXT,
+    error_preview   TEXT
+) STRICT;
+
+-- Whether all runs of a closed day have been read (records of kind `langsmith_day_check`).
+CREATE TABLE trace_day_checks (
+    project_no  INTEGER NOT NULL REFERENCES trace_projects (project_no),
+    day_ms      INTEGER NOT NULL,             -- start of a UTC day
+    server_runs INTEGER,                      -- counted by the server
+    read_runs   INTEGER,                      -- distinct runs that the agent has read
+    checked_ms  INTEGER NOT NULL,
+    PRIMARY KEY (project_no, day_ms)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX trace_runs_by_start ON trace_runs (project_id, start_ms);
 
 -- What was counted rather than stored: drops, unknown messages, failed writes.
 CREATE TABLE counters (

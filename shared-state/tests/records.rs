@@ -37,11 +37,11 @@ async fn runs_are_upserted_together_with_the_cursor() {
         .remove(0);
     let id = instance.instance_id;
     let first = json!({"run_id": "r1", "project_id": "p", "run_type": "llm", "status": "pending", "is_root": true,
-        "start_ms": T0, "tags": ["x"], "unknown": 1});
+        "start_us": T0 * 1_000, "tags": ["x"], "unknown": 1});
     send(&writer, id, "langsmith_run", vec![first], 1)
         .await
         .unwrap();
-    let later = json!({"run_id": "r1", "project_id": "p", "status": "success", "end_ms": T0 + 5, "total_tokens": 12.0,
+    let later = json!({"run_id": "r1", "project_id": "p", "status": "success", "end_us": T0 * 1_000 + 5, "total_tokens": 12.0,
         "total_cost": 0.00042, "prompt_cost": "0.0001", "tags": null});
     send(&writer, id, "langsmith_run", vec![later], 2)
         .await
@@ -51,7 +51,7 @@ async fn runs_are_upserted_together_with_the_cursor() {
     send(&writer, id, "langsmith_run", vec![stale], 3)
         .await
         .unwrap();
-    let row = place.raw().query_row("SELECT status, end_ms, total_tokens, total_cost, prompt_cost, tags, start_ms FROM trace_runs", [], |row| {
+    let row = place.raw().query_row("SELECT status, end_us, total_tokens, total_cost, prompt_cost, tags, start_us FROM trace_runs", [], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, String>(3)?,
             row.get::<_, String>(4)?, row.get::<_, String>(5)?, row.get::<_, i64>(6)?))
     }).unwrap();
@@ -59,12 +59,12 @@ async fn runs_are_upserted_together_with_the_cursor() {
         row,
         (
             "success".into(),
-            T0 + 5,
+            T0 * 1_000 + 5,
             12,
             "0.00042".into(),
             "0.0001".into(),
             "[\"x\"]".into(),
-            T0
+            T0 * 1_000
         )
     );
     assert_eq!(
@@ -149,5 +149,110 @@ async fn the_time_of_change_moves_only_with_a_change() {
         writer.commit(Fact::Records(batch)).await.unwrap();
     }
     assert_eq!(place.count("SELECT updated_ms FROM trace_runs"), T0);
+    thread.join(std::time::Duration::from_secs(5)).unwrap();
+}
+
+#[tokio::test]
+async fn every_documented_field_is_stored_and_contents_have_a_table_of_their_own() {
+    let place = place();
+    let Opened { writer, thread, .. } = place.open();
+    let id = writer
+        .register_agents(vec![agent("bridge", 1)], T0)
+        .await
+        .unwrap()[0]
+        .instance_id;
+    let sent: Value = serde_json::from_str(r#"{
+        "run_id": "r", "project_id": "p", "project": "default", "trace_id": "t", "parent_run_id": "b",
+        "parent_run_ids": ["a", "b"], "dotted_order": "d", "name": "chat", "run_type": "LLM", "status": "error",
+        "is_root": false, "start_us": 1, "end_us": 4, "first_token_us": 2, "latency_us": 3, "error": "e", "model": "m",
+        "provider": "v", "prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11, "prompt_cost": "0.10",
+        "completion_cost": "0.20", "total_cost": "0.30", "prompt_token_details": {"cache_read": 3},
+        "completion_token_details": {"reasoning": 4}, "prompt_cost_details": {"cache_read": "0.010"},
+        "completion_cost_details": {"reasoning": "0.020"}, "price_model_id": "pm", "tags": ["x"], "metadata": {"k": 1},
+        "feedback": {"good": {"n": 1}}, "thread_id": "th", "reference_example_id": "re", "reference_dataset_id": "rd",
+        "is_in_dataset": true, "app_path": "/o", "last_queued_us": 7, "thread_evaluation_us": 8, "ls_user_id": "u",
+        "is_abandoned": false, "inputs": {"q": 1}, "outputs": [2], "events": [], "extra": {"x": 3}, "manifest": {"y": 4},
+        "attachments": {"z": 5}, "inputs_preview": "q", "outputs_preview": "2", "error_preview": "e"
+    }"#).unwrap();
+    send(&writer, id, "langsmith_run", vec![sent.clone()], 1)
+        .await
+        .unwrap();
+    // Contents, too, are not erased by a row that does not tell them.
+    let later = json!({"run_id": "r", "project_id": "p", "outputs": [3], "inputs": null});
+    send(&writer, id, "langsmith_run", vec![later], 2)
+        .await
+        .unwrap();
+    let connection = place.raw();
+    let mut statement = connection
+        .prepare("SELECT p.project_id, p.name AS project, r.*, c.* FROM trace_runs r JOIN trace_projects p USING (project_no)
+            JOIN trace_run_contents c USING (run_no)")
+        .unwrap();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let stored: Vec<rusqlite::types::Value> = statement
+        .query_row([], |row| (0..names.len()).map(|n| row.get(n)).collect())
+        .unwrap();
+    for (name, value) in sent.as_object().unwrap() {
+        let column = names.iter().position(|column| column == name).unwrap();
+        let expected = match (name.as_str(), value) {
+            ("run_type", _) => "llm".to_owned().into(),
+            ("outputs", _) => "[3]".to_owned().into(),
+            (_, Value::String(text)) => text.clone().into(),
+            (_, Value::Bool(flag)) => i64::from(*flag).into(),
+            (_, Value::Number(number)) => number.as_i64().unwrap().into(),
+            (_, json) => json.to_string().into(),
+        };
+        assert_eq!(stored[column], expected, "{name}");
+    }
+    assert_eq!(names.len(), 2 + 44 + 10, "and no column is untested");
+    thread.join(std::time::Duration::from_secs(5)).unwrap();
+}
+
+#[tokio::test]
+async fn a_project_states_the_present_and_a_day_its_check() {
+    let place = place();
+    let Opened { writer, thread, .. } = place.open();
+    let id = writer
+        .register_agents(vec![agent("bridge", 1)], T0)
+        .await
+        .unwrap()[0]
+        .instance_id;
+    let project = json!({"project_id": "p", "name": "default", "source": "langsmith", "api": "v2", "gaps": [[1, 2]],
+        "error": "no answer", "requests_per_10s": 7.5});
+    let later = json!({"project_id": "p", "gaps": null, "error": "", "watermark_ms": T0});
+    send(&writer, id, "langsmith_project", vec![project, later], 1)
+        .await
+        .unwrap();
+    let row: (String, Option<String>, String, i64, f64) = place
+        .raw()
+        .query_row(
+            "SELECT name, gaps, error, watermark_ms, requests_per_10s FROM trace_projects",
+            [],
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                ))
+            },
+        )
+        .unwrap();
+    assert_eq!(row, ("default".into(), None, String::new(), T0, 7.5));
+    let day: i64 = 86_400_000 * 20_000;
+    for (server, read) in [(Some(7), Some(6)), (None, Some(7))] {
+        let check =
+            json!({"project_id": "p", "day_ms": day, "server_runs": server, "read_runs": read});
+        send(&writer, id, "langsmith_day_check", vec![check], 2)
+            .await
+            .unwrap();
+    }
+    let check = "SELECT server_runs * 10 + read_runs FROM trace_day_checks";
+    assert_eq!(place.count(check), 77);
+    let odd = json!({"project_id": "p", "day_ms": day + 1});
+    let error = send(&writer, id, "langsmith_day_check", vec![odd], 3)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("row 0: day_ms"), "{error}");
     thread.join(std::time::Duration::from_secs(5)).unwrap();
 }

@@ -360,8 +360,8 @@ fn cursor_name(project_id: &str) -> String {
 fn see(row: &RunRow) -> SeenRun {
     SeenRun {
         run_id: row.run_id.clone(),
-        start_ms: row.start_ms,
-        end_ms: row.end_ms,
-        is_pending: row.end_ms.is_none() || row.status.as_deref() == Some("pending"),
+        start_ms: row.start_us.map(|us| us.div_euclid(1_000)),
+        end_ms: row.end_us.map(|us| us.div_euclid(1_000)),
+        is_pending: row.end_us.is_none() || row.status.as_deref() == Some("pending"),
     }
 }

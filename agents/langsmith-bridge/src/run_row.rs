@@ -5,8 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::page::Fields;
-use crate::timestamp::parse_ms;
-use langsmith_values::plain_decimal;
+use langsmith_values::{parse_us, plain_decimal};
 
 /// Longest error text that is kept. Stack traces beyond it repeat themselves, and a row has to fit a line.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
@@ -37,13 +36,13 @@ pub(crate) struct RunRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) is_root: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) start_ms: Option<i64>,
+    pub(crate) start_us: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) end_ms: Option<i64>,
+    pub(crate) end_us: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) first_token_ms: Option<i64>,
+    pub(crate) first_token_us: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) latency_ms: Option<i64>,
+    pub(crate) latency_us: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,10 +112,10 @@ pub(crate) fn map_run(
             .map(|text| text.to_lowercase()),
         status: fields.take_as("status", read_status),
         is_root: fields.take("is_root"),
-        start_ms: fields.take_as("start_time", read_time),
-        end_ms: fields.take_as("end_time", read_time),
-        first_token_ms: fields.take_as("first_token_time", read_time),
-        latency_ms: fields.take_as("latency_seconds", read_latency),
+        start_us: fields.take_as("start_time", read_time),
+        end_us: fields.take_as("end_time", read_time),
+        first_token_us: fields.take_as("first_token_time", read_time),
+        latency_us: fields.take_as("latency_seconds", read_latency),
         error: fields.take("error"),
         model: from_metadata("ls_model_name"),
         provider: from_metadata("ls_provider"),
@@ -141,7 +140,7 @@ pub(crate) fn map_run(
 
 /// A time in text.
 fn read_time(json: &str) -> Option<i64> {
-    parse_ms(&serde_json::from_str::<String>(json).ok()?)
+    parse_us(&serde_json::from_str::<String>(json).ok()?)
 }
 
 /// Upper case in version 2 of the API, lower case in version 1; the database knows no others.
@@ -167,14 +166,14 @@ fn read_count(json: &str) -> Option<i64> {
     })
 }
 
-/// Seconds to the nearest millisecond.
+/// Seconds to the nearest microsecond.
 fn read_latency(json: &str) -> Option<i64> {
-    let milliseconds = (serde_json::from_str::<f64>(json).ok()? * 1_000.0).round();
+    let microseconds = (serde_json::from_str::<f64>(json).ok()? * 1_000_000.0).round();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "checked to be far inside the range of i64"
     )]
-    (milliseconds.abs() < 1e15).then_some(milliseconds as i64)
+    (microseconds.abs() < 1e15).then_some(microseconds as i64)
 }
 
 /// The usual form of 36 characters. An id is a key in the database and goes back to the server in queries.

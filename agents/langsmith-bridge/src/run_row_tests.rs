@@ -43,8 +43,8 @@ fn every_field_finds_its_column() {
         json!({
             "run_id": RUN, "project_id": PROJECT, "project": "default", "trace_id": "t", "parent_run_id": "parent",
             "name": "chat", "run_type": "llm", "status": "success", "is_root": false,
-            "start_ms": 1_767_631_561_068_i64, "end_ms": 1_767_631_563_068_i64, "first_token_ms": 1_767_631_562_000_i64,
-            "latency_ms": 2001, "model": "m", "provider": "p", "prompt_tokens": 1, "completion_tokens": 2,
+            "start_us": 1_767_631_561_068_924_i64, "end_us": 1_767_631_563_068_924_i64, "first_token_us": 1_767_631_562_000_000_i64,
+            "latency_us": 2_000_500, "model": "m", "provider": "p", "prompt_tokens": 1, "completion_tokens": 2,
             "total_tokens": 3, "prompt_cost": "0.10", "completion_cost": "0.00002", "tags": ["a"],
             "metadata": {"ls_model_name": "m", "ls_provider": "p", "n": 1}, "feedback": {"good": {"n": 1}},
             "thread_id": "th",

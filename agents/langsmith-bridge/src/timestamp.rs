@@ -1,19 +1,7 @@
-//! Responsible for the times of the API: RFC 3339 text to milliseconds since 1970 UTC and back.
+//! Responsible for the times that the bridge sends and those of HTTP headers; `langsmith_values` reads those of the API.
 //! It does not read a clock.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
-
-/// Milliseconds since 1970 UTC, rounded down. A time without a zone is UTC: the API sends such times and means UTC,
-/// whatever zone this machine is in.
-pub(crate) fn parse_ms(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Some(floor_ms(timestamp));
-    }
-    let naive = text.parse::<civil::DateTime>().ok()?;
-    let zoned = naive.to_zoned(TimeZone::UTC).ok()?;
-    Some(floor_ms(zoned.timestamp()))
-}
+use jiff::Timestamp;
 
 /// The end of the year 9999 in any zone, the last that RFC 3339 can write.
 const WRITABLE_MS_MAX: i64 = 253_402_200_000_000;
@@ -31,51 +19,16 @@ pub(crate) fn parse_http_date_ms(text: &str) -> Option<i64> {
     Some(zoned.timestamp().as_millisecond())
 }
 
-/// jiff truncates towards zero, which is up for times before 1970.
-fn floor_ms(timestamp: Timestamp) -> i64 {
-    let nanoseconds = timestamp.as_nanosecond().div_euclid(1_000_000);
-    i64::try_from(nanoseconds).expect("jiff's range in milliseconds fits")
-}
-
 #[cfg(test)]
 mod tests {
+    use langsmith_values::parse_us;
+
     use super::*;
-
-    #[test]
-    fn a_time_without_a_zone_is_utc() {
-        assert_eq!(
-            parse_ms("2026-01-05T16:46:01.068924"),
-            Some(1_767_631_561_068)
-        );
-        assert_eq!(
-            parse_ms("2026-01-05T16:46:01.068924"),
-            parse_ms("2026-01-05T16:46:01.068924Z")
-        );
-    }
-
-    #[test]
-    fn an_offset_is_honoured() {
-        assert_eq!(
-            parse_ms("2026-01-05T18:46:01+02:00"),
-            parse_ms("2026-01-05T16:46:01Z")
-        );
-        assert_eq!(
-            parse_ms("2026-01-05T16:46:01.068924+00:00"),
-            Some(1_767_631_561_068)
-        );
-    }
-
-    #[test]
-    fn what_is_no_time_is_absent() {
-        for text in ["", "yesterday", "2026-13-01T00:00:00Z", "1767631561"] {
-            assert_eq!(parse_ms(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_written_time_reads_back() {
         assert_eq!(format_ms(1_767_631_561_068), "2026-01-05T16:46:01.068Z");
-        assert_eq!(parse_ms(&format_ms(-1)), Some(-1));
+        assert_eq!(parse_us(&format_ms(-1)), Some(-1_000));
         assert!(format_ms(i64::MAX).starts_with("9999-"));
     }
 

@@ -269,9 +269,9 @@ pub struct Delete {
 pub struct Records {
     /// Chosen by the agent, unique within one process; comes back in `ack` or `nack`.
     pub id: u64,
-    /// What the rows are; `langsmith_run` is known to version 1.
+    /// What the rows are; docs/protocol.md lists the kinds.
     pub kind: String,
-    /// The rows; each is inserted, or replaces the row with the same identity.
+    /// The rows; each is inserted, or changes the row with the same identity.
     pub rows: Vec<Value>,
     /// How far the agent has come, stored in the same transaction and handed back in the coordinator's `hello`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

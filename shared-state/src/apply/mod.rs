@@ -4,7 +4,7 @@ mod heartbeats;
 mod ids;
 mod lifecycle;
 mod metrics;
-mod records;
+mod traces;
 
 use std::collections::BTreeMap;
 
@@ -56,6 +56,7 @@ pub(crate) struct Applier {
     incarnation_id: i64,
     pub(crate) heartbeats: heartbeats::Heartbeats,
     pub(crate) metrics: metrics::Metrics,
+    pub(crate) traces: traces::Traces,
 }
 
 impl Applier {
@@ -68,6 +69,7 @@ impl Applier {
             incarnation_id,
             heartbeats: heartbeats::Heartbeats::load(connection)?,
             metrics: metrics::Metrics::load(connection, now_ms)?,
+            traces: traces::Traces::default(),
         })
     }
 
@@ -93,7 +95,7 @@ impl Applier {
                 row.ts_ms,
                 &row.metrics,
             ),
-            Fact::Records(batch) => records::store(connection, batch),
+            Fact::Records(batch) => self.traces.store(connection, batch),
             Fact::Counted {
                 instance_id,
                 name,
@@ -114,6 +116,7 @@ impl Applier {
     pub(crate) fn forget_uncommitted(&mut self, connection: &Connection) {
         self.heartbeats.forget_uncommitted();
         self.metrics.forget_uncommitted(connection);
+        self.traces.forget_uncommitted();
     }
 
     pub(crate) fn count_dropped(

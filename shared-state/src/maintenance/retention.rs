@@ -66,13 +66,13 @@ const ALERTS: &str = "
     DELETE FROM alerts WHERE alert_id IN (
         SELECT alert_id FROM alerts WHERE since_ms < ?1 AND state = 'resolved' AND resolved_ms < ?1
         ORDER BY since_ms LIMIT ?2)";
-const NEXT_PROJECT: &str = "SELECT min(project_id) FROM trace_runs WHERE project_id > ?1";
+const NEXT_PROJECT: &str = "SELECT min(project_no) FROM trace_projects WHERE project_no > ?1";
 const RUNS: &str = "
-    DELETE FROM trace_runs WHERE run_id IN (
-        SELECT run_id FROM trace_runs WHERE project_id = ?1 AND start_ms < ?2 ORDER BY start_ms LIMIT ?3)";
+    DELETE FROM trace_runs WHERE run_no IN (
+        SELECT run_no FROM trace_runs WHERE project_no = ?1 AND start_us < ?2 * 1000 ORDER BY start_us LIMIT ?3)";
 const RUNS_WITHOUT_START: &str = "
-    DELETE FROM trace_runs WHERE run_id IN (
-        SELECT run_id FROM trace_runs WHERE project_id = ?1 AND start_ms IS NULL AND received_ms < ?2 LIMIT ?3)";
+    DELETE FROM trace_runs WHERE run_no IN (
+        SELECT run_no FROM trace_runs WHERE project_no = ?1 AND start_us IS NULL AND received_ms < ?2 LIMIT ?3)";
 const SERIES: &str = "
     DELETE FROM series WHERE series_id IN (
         SELECT series_id FROM series s WHERE last_ms < ?1
@@ -244,11 +244,11 @@ fn prune_invocations(
 }
 
 fn prune_runs(connection: &Connection, before_ms: TimeMs) -> rusqlite::Result<bool> {
-    let mut project = String::new();
+    let mut project = 0;
     loop {
-        let next: Option<String> = connection
+        let next: Option<i64> = connection
             .prepare_cached(NEXT_PROJECT)?
-            .query_row([&project], |row| row.get(0))?;
+            .query_row([project], |row| row.get(0))?;
         let Some(next) = next else { return Ok(false) };
         if run(connection, RUNS, params![next, before_ms, ROWS_PER_STEP])?
             || run(

@@ -10,30 +10,21 @@ use crate::{TimeMs, TraceSummary};
 const SUMMARY: &str = "
     SELECT count(*), coalesce(sum(is_root), 0), coalesce(sum(status = 'error'), 0),
         coalesce(sum(status = 'pending'), 0), sum(CASE WHEN run_type = 'llm' THEN total_tokens END),
-        sum(CASE WHEN run_type = 'llm' THEN CAST(total_cost AS REAL) END), max(start_ms), max(updated_ms)
-    FROM trace_runs WHERE project_id = ?1 AND start_ms >= ?2 AND start_ms < ?3";
-// One seek for each project: the next one after the last.
-const NEXT_PROJECT: &str = "SELECT min(project_id) FROM trace_runs WHERE project_id > ?1";
+        sum(CASE WHEN run_type = 'llm' THEN CAST(total_cost AS REAL) END), max(start_us) / 1000, max(updated_ms)
+    FROM trace_runs WHERE project_no = (SELECT project_no FROM trace_projects WHERE project_id = ?1)
+        AND start_us >= ?2 * 1000 AND start_us < ?3 * 1000";
+const PROJECTS: &str = "SELECT project_id FROM trace_projects ORDER BY project_id LIMIT ?1";
 
 #[cfg(test)]
-pub(super) const QUERIES: &[(&str, &str)] = &[("SUMMARY", SUMMARY), ("NEXT_PROJECT", NEXT_PROJECT)];
+pub(super) const QUERIES: &[(&str, &str)] = &[("SUMMARY", SUMMARY), ("PROJECTS", PROJECTS)];
 
 /// Projects looked at; a bridge pulls a handful.
-const PROJECTS_MAX: usize = 1_000;
+const PROJECTS_MAX: i64 = 1_000;
 
 impl Snapshot<'_> {
-    /// The ids of the LangSmith projects of which runs are stored.
+    /// The ids of the LangSmith projects of which anything is stored.
     pub fn trace_projects(&self) -> Result<Vec<String>> {
-        let mut projects: Vec<String> = Vec::new();
-        while projects.len() < PROJECTS_MAX {
-            let last = projects.last().map_or("", String::as_str);
-            let next: Option<String> = self.one(NEXT_PROJECT, [last], |row| row.get(0))?.flatten();
-            match next {
-                Some(next) => projects.push(next),
-                None => break,
-            }
-        }
-        Ok(projects)
+        self.all(PROJECTS, [PROJECTS_MAX], |row| row.get(0))
     }
 
     /// Runs of a project that started in a window.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::runs_query::{ms, shown};
+use super::runs_query::{shown, us};
 use super::world::{TrueRun, World};
 
 /// What `run` is in the database once it is read for the last time, computed apart from the bridge.
@@ -44,17 +44,17 @@ pub fn expected_row(world: &World, run: &TrueRun) -> Value {
         put(column, fields[field].as_str().map(str::to_lowercase).into());
     }
     for (column, field) in [
-        ("start_ms", "start_time"),
-        ("end_ms", "end_time"),
-        ("first_token_ms", "first_token_time"),
+        ("start_us", "start_time"),
+        ("end_us", "end_time"),
+        ("first_token_us", "first_token_time"),
     ] {
-        put(column, fields[field].as_str().and_then(ms).into());
+        put(column, fields[field].as_str().and_then(us).into());
     }
     put(
-        "latency_ms",
+        "latency_us",
         fields["latency_seconds"]
             .as_f64()
-            .map(|seconds| (seconds * 1e3).round() as i64)
+            .map(|seconds| (seconds * 1e6).round() as i64)
             .into(),
     );
     for cost in ["prompt_cost", "completion_cost", "total_cost"] {

@@ -182,6 +182,10 @@ fn text<'a>(run: &'a TrueRun, name: &str) -> &'a str {
     run.fields[name].as_str().unwrap_or_default()
 }
 
+pub(super) fn us(text: &str) -> Option<i64> {
+    Some(text.parse::<jiff::Timestamp>().ok()?.as_microsecond())
+}
+
 pub(super) fn ms(text: &str) -> Option<i64> {
     Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }

@@ -44,6 +44,11 @@ fn retention_removes_what_is_old_and_nothing_else() {
             }),
         );
     }
+    connection
+        .execute_batch(
+            "INSERT INTO trace_projects (project_id, writer_id, updated_ms) VALUES ('p', 1, 0)",
+        )
+        .unwrap();
     for n in 0..150 {
         let started_ms = T0 + n;
         connection
@@ -59,8 +64,8 @@ fn retention_removes_what_is_old_and_nothing_else() {
             .execute("INSERT INTO alerts (instance_id, key, severity, state, message, since_ms, updated_ms, resolved_ms)
                 VALUES (1, 'k', 'warning', 'resolved', '', ?1, ?1, ?1)", [started_ms]).unwrap();
         connection
-            .execute("INSERT INTO trace_runs (run_id, project_id, start_ms, writer_id, received_ms, updated_ms)
-                VALUES (?1, 'p', iif(?1 % 2, ?2, NULL), 1, ?2, ?2)", params![n, started_ms]).unwrap();
+            .execute("INSERT INTO trace_runs (run_id, project_no, start_us, writer_id, received_ms, updated_ms)
+                VALUES (?1, 1, iif(?1 % 2, ?2 * 1000, NULL), 1, ?2, ?2)", params![n, started_ms]).unwrap();
     }
     let keep = Retention::default();
     run_all(&connection, &mut applier, &keep, T0 + 100 * HOUR_MS);

@@ -223,7 +223,7 @@ fn put_records(id: u64) -> Result<()> {
         kind: "langsmith_run".to_owned(),
         rows: vec![json!({
             "id": run, "run_id": run, "project_id": "11111111-1111-4111-8111-111111111111",
-            "name": "chat", "run_type": "llm", "status": "success", "start_ms": 1_795_420_800_000_i64,
+            "name": "chat", "run_type": "llm", "status": "success", "start_us": 1_795_420_800_000_000_i64,
         })],
         cursor: Some(Cursor {
             name: "runs".to_owned(),

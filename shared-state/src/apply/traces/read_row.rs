@@ -1,0 +1,151 @@
+//! Reads the rows of a records message: names and kinds of their fields, and where a row is at fault.
+//! It stores nothing.
+
+use rusqlite::params_from_iter;
+use serde_json::{Map, Value};
+
+use super::cell::{Cell, Kind, read_cell};
+use crate::apply::ApplyError;
+
+/// The fields of a run that `trace_runs` has a column for, in the order of its statements' parameters.
+pub(super) const RUN: [(&str, Kind); 39] = [
+    ("trace_id", Kind::Text),
+    ("parent_run_id", Kind::Text),
+    ("parent_run_ids", Kind::List),
+    ("dotted_order", Kind::Text),
+    ("name", Kind::Text),
+    ("run_type", Kind::Word),
+    ("status", Kind::OneOf(&["success", "error", "pending"])),
+    ("is_root", Kind::Flag),
+    ("start_us", Kind::Integer),
+    ("end_us", Kind::Integer),
+    ("first_token_us", Kind::Integer),
+    ("latency_us", Kind::Integer),
+    ("error", Kind::Text),
+    ("model", Kind::Text),
+    ("provider", Kind::Text),
+    ("prompt_tokens", Kind::Count),
+    ("completion_tokens", Kind::Count),
+    ("total_tokens", Kind::Count),
+    ("prompt_cost", Kind::Decimal),
+    ("completion_cost", Kind::Decimal),
+    ("total_cost", Kind::Decimal),
+    ("prompt_token_details", Kind::Counts),
+    ("completion_token_details", Kind::Counts),
+    ("prompt_cost_details", Kind::Decimals),
+    ("completion_cost_details", Kind::Decimals),
+    ("price_model_id", Kind::Text),
+    ("tags", Kind::List),
+    ("metadata", Kind::Object),
+    ("feedback", Kind::Object),
+    ("thread_id", Kind::Text),
+    ("reference_example_id", Kind::Text),
+    ("reference_dataset_id", Kind::Text),
+    ("is_in_dataset", Kind::Flag),
+    ("app_path", Kind::Text),
+    ("last_queued_us", Kind::Integer),
+    ("thread_evaluation_us", Kind::Integer),
+    ("ls_user_id", Kind::Text),
+    ("is_abandoned", Kind::Flag),
+    ("project", Kind::Text),
+];
+
+/// Where the fields stand that more than storing is done with.
+pub(super) mod at {
+    pub(in super::super) const STATUS: usize = 6;
+    pub(in super::super) const IS_ABANDONED: usize = 37;
+    /// Not a column of the run: the project's name.
+    pub(in super::super) const PROJECT: usize = 38;
+}
+
+/// The fields of a run that `trace_run_contents` has a column for.
+pub(super) const CONTENTS: [(&str, Kind); 9] = [
+    ("inputs", Kind::Json),
+    ("outputs", Kind::Json),
+    ("events", Kind::Json),
+    ("extra", Kind::Json),
+    ("manifest", Kind::Json),
+    ("attachments", Kind::Json),
+    ("inputs_preview", Kind::Text),
+    ("outputs_preview", Kind::Text),
+    ("error_preview", Kind::Text),
+];
+
+/// The fields of a project.
+pub(super) const PROJECT: [(&str, Kind); 16] = [
+    ("name", Kind::Text),
+    ("source", Kind::OneOf(&["langsmith", "local"])),
+    ("web_url", Kind::Text),
+    ("api", Kind::OneOf(&["v1", "v2"])),
+    ("last_pull_ms", Kind::Integer),
+    ("watermark_ms", Kind::Integer),
+    ("covered_from_ms", Kind::Integer),
+    ("backfill_ms", Kind::Integer),
+    ("pending_runs", Kind::Count),
+    ("settling_runs", Kind::Count),
+    ("abandoned_runs", Kind::Count),
+    ("gaps", Kind::List),
+    ("http_status", Kind::Integer),
+    ("requests_per_10s", Kind::Number),
+    ("requests_remaining", Kind::Number),
+    ("error", Kind::Text),
+];
+
+/// The fields of a day's check.
+pub(super) const DAY_CHECK: [(&str, Kind); 3] = [
+    ("day_ms", Kind::Integer),
+    ("server_runs", Kind::Count),
+    ("read_runs", Kind::Count),
+];
+
+/// One row of a message.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    at: usize,
+    fields: &'a Map<String, Value>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(at: usize, row: &'a Value) -> Result<Self, ApplyError> {
+        match row {
+            Value::Object(fields) => Ok(Self { at, fields }),
+            _ => Err(ApplyError::Refused(format!("row {at} is not an object"))),
+        }
+    }
+
+    pub(super) fn id(&self, name: &str) -> Result<&'a str, ApplyError> {
+        match self.fields.get(name) {
+            Some(Value::String(id)) if !id.is_empty() => Ok(id),
+            _ => Err(self.refuse(name, "a string that is not empty")),
+        }
+    }
+
+    pub(super) fn tells(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    pub(super) fn cells(&self, fields: &[(&str, Kind)]) -> Result<Vec<Cell<'a>>, ApplyError> {
+        fields
+            .iter()
+            .map(|(name, kind)| match self.fields.get(*name) {
+                Some(value) => {
+                    read_cell(value, *kind).map_err(|expected| self.refuse(name, &expected))
+                }
+                None => Ok(Cell::Null),
+            })
+            .collect()
+    }
+
+    pub(super) fn refuse(&self, name: &str, expected: &str) -> ApplyError {
+        ApplyError::Refused(format!("row {}: {name}: expected {expected}", self.at))
+    }
+}
+
+/// Cells, then what the statement takes behind them.
+pub(super) fn with<'a>(
+    cells: &'a [Cell<'a>],
+    more: &'a [&'a dyn rusqlite::ToSql],
+) -> impl rusqlite::Params + use<'a> {
+    let cells = cells.iter().map(|cell| cell as &dyn rusqlite::ToSql);
+    params_from_iter(cells.chain(more.iter().copied()))
+}
