@@ -16,6 +16,9 @@ pub(crate) enum AskError {
     /// Nothing was sent.
     #[error("connect: {0}")]
     Connect(String),
+    /// Nothing was sent, because the server wants nothing for so long.
+    #[error("ask: LangSmith wants no request of this kind for {} s", .0.as_secs())]
+    Held(Duration),
     /// Neither a whole answer nor an error came in time.
     #[error("get an answer within {} s", .0.as_secs())]
     TimedOut(Duration),
@@ -44,6 +47,8 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
     /// The least time that the server wants to be left alone.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether the same question may be asked again, where the server says so itself (`x-should-retry`).
+    pub(crate) should_retry: Option<bool>,
 }
 
 /// What a refusal means for what a person has to do.
@@ -94,7 +99,14 @@ impl Refusal {
             meaning,
             detail,
             retry_after,
+            should_retry: None,
         }
+    }
+
+    fn is_passing(&self) -> bool {
+        self.should_retry.unwrap_or_else(|| {
+            self.meaning == Meaning::RefusedOnTheWay || is_retryable_status(self.status)
+        })
     }
 
     fn shown_detail(&self) -> String {
@@ -110,12 +122,12 @@ impl AskError {
     /// Whether the same question may be answered later without anybody changing anything.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Refused(refusal) => {
-                refusal.meaning == Meaning::RefusedOnTheWay || is_retryable_status(refusal.status)
-            }
-            Self::Connect(_) | Self::TimedOut(_) | Self::BrokenOff(_) | Self::NotUnderstood(_) => {
-                true
-            }
+            Self::Refused(refusal) => refusal.is_passing(),
+            Self::Held(_)
+            | Self::Connect(_)
+            | Self::TimedOut(_)
+            | Self::BrokenOff(_)
+            | Self::NotUnderstood(_) => true,
             Self::TooLarge(_) => false,
         }
     }
@@ -124,6 +136,7 @@ impl AskError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
+            Self::Held(wait) => Some(*wait),
             _ => None,
         }
     }
@@ -147,7 +160,7 @@ impl AskError {
             Self::Connect(_) => "check LANGSMITH_ENDPOINT, the network and HTTPS_PROXY".into(),
             Self::TooLarge(_) => "set a smaller page_size".into(),
             Self::NotUnderstood(_) => "check that LANGSMITH_ENDPOINT is a LangSmith API".into(),
-            Self::TimedOut(_) | Self::BrokenOff(_) => String::new(),
+            Self::Held(_) | Self::TimedOut(_) | Self::BrokenOff(_) => String::new(),
             Self::Refused(refusal) => refusal.advice(key_variable, is_cloud),
         }
     }
@@ -258,6 +271,17 @@ mod tests {
                 && !is_passing(400, true)
                 && !is_passing(302, false)
         );
+    }
+
+    #[test]
+    fn a_server_that_says_whether_to_try_again_is_obeyed() {
+        let is_passing = |status, should_retry| {
+            let mut refusal = Refusal::read(status, true, b"{}", None);
+            refusal.should_retry = should_retry;
+            AskError::Refused(refusal).is_passing()
+        };
+        assert!(is_passing(400, Some(true)) && !is_passing(503, Some(false)));
+        assert!(is_passing(503, None) && !is_passing(400, None));
     }
 
     #[test]

@@ -6,14 +6,19 @@ use std::time::{Duration, Instant};
 use agent_sdk::{Context, Level};
 use serde_json::json;
 
-use crate::ask_error::AskError;
+use crate::ask_error::{AskError, Meaning};
 use crate::client::{Client, Deprecation};
 use crate::pace::Pace;
 use crate::progress::Progress;
+use crate::request_class::{RateLimits, RequestClass};
 use crate::trouble::Trouble;
 
 /// How often the coordinator hears from a bridge that waits for an answer. The wait itself has a deadline.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest wait for a server that wants nothing for a while. A longer one is the round's to make, since that can stop at
+/// once and does other things meanwhile.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Most announcements that are remembered as told; there is one for each path, and a few when a date is moved.
 const TOLD_MAX: usize = 16;
@@ -23,21 +28,31 @@ const TOLD_MAX: usize = 16;
 pub(crate) struct Asker {
     client: Client,
     key_variable: String,
-    pace: Pace,
+    /// In the order of [`RequestClass::ALL`].
+    paces: Vec<Pace>,
     begun: Instant,
+    /// The class of runs queries that was used last: which version, and which windows.
+    runs_class: RequestClass,
+    /// What the server said is left for runs queries.
+    remaining: Option<u64>,
+    /// Answers that said that there were too many requests.
+    refused: u64,
     /// Announcements that people have not been told of.
     announced: Vec<Deprecation>,
 }
 
 impl Asker {
     /// An asker with a full allowance. `key_variable` is the one to name when the key is refused.
-    pub(crate) fn new(client: Client, key_variable: String, requests_per_10s: u32) -> Self {
-        let pace = Pace::new(requests_per_10s, Duration::ZERO);
+    pub(crate) fn new(client: Client, key_variable: String, limits: &RateLimits) -> Self {
+        let pace = |class| Pace::new(limits.of(class), Duration::ZERO);
         Self {
             client,
             key_variable,
-            pace,
+            paces: RequestClass::ALL.into_iter().map(pace).collect(),
             begun: Instant::now(),
+            runs_class: RequestClass::RunsV2,
+            remaining: None,
+            refused: 0,
             announced: Vec::new(),
         }
     }
@@ -49,14 +64,11 @@ impl Asker {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Vec<u8>, AskError> {
-        self.keep_pace(context).await;
-        let answer = patiently(
-            context,
-            "waiting for LangSmith",
-            self.client.get(path, parameters),
-        )
-        .await;
-        self.note_announcements();
+        let class = RequestClass::of(path, "", self.now_ms());
+        self.keep_pace(context, class).await?;
+        let question = self.client.get(path, parameters);
+        let answer = patiently(context, "waiting for LangSmith", question).await;
+        self.learn(class, &answer);
         answer
     }
 
@@ -67,14 +79,11 @@ impl Asker {
         path: &str,
         body: String,
     ) -> Result<Vec<u8>, AskError> {
-        self.keep_pace(context).await;
-        let answer = patiently(
-            context,
-            "waiting for LangSmith",
-            self.client.post(path, body),
-        )
-        .await;
-        self.note_announcements();
+        let class = RequestClass::of(path, &body, self.now_ms());
+        self.keep_pace(context, class).await?;
+        let question = self.client.post(path, body);
+        let answer = patiently(context, "waiting for LangSmith", question).await;
+        self.learn(class, &answer);
         answer
     }
 
@@ -86,6 +95,26 @@ impl Asker {
     /// The status of the last answer, absent before the first and after a question without an answer.
     pub(crate) fn last_status(&self) -> Option<u16> {
         self.client.last_status()
+    }
+
+    /// Runs queries in 10 seconds that the server has let pass, as far as this process has learned.
+    pub(crate) fn learned_per_10s(&self) -> f64 {
+        self.paces[self.runs_class as usize].learned_per_span()
+    }
+
+    /// Figures of the heartbeat about the rate.
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (String, f64)> + use<> {
+        let figures = [
+            ("requests_per_10s", Some(self.learned_per_10s())),
+            ("requests_refused", Some(self.refused as f64)),
+            (
+                "requests_remaining",
+                self.remaining.map(|count| count as f64),
+            ),
+        ];
+        let known = figures.into_iter();
+        known.filter_map(|(name, figure)| Some((name.to_owned(), figure?)))
     }
 
     /// The error together with what a person can do about it.
@@ -112,17 +141,37 @@ impl Asker {
         }
     }
 
-    async fn keep_pace(&mut self, context: &Context) {
-        let wait = self.pace.take(self.begun.elapsed());
-        patiently(
-            context,
-            "waiting to stay within the rate limit",
-            tokio::time::sleep(wait),
-        )
-        .await;
+    async fn keep_pace(&mut self, context: &Context, class: RequestClass) -> Result<(), AskError> {
+        let now = self.begun.elapsed();
+        let pace = &mut self.paces[class as usize];
+        let closed_for = pace.closed_for(now);
+        if closed_for > WAIT_MAX {
+            return Err(AskError::Held(closed_for));
+        }
+        let rest = tokio::time::sleep(pace.take(now));
+        patiently(context, "waiting to stay within the rate limit", rest).await;
+        Ok(())
     }
 
-    fn note_announcements(&mut self) {
+    fn learn(&mut self, class: RequestClass, answer: &Result<Vec<u8>, AskError>) {
+        let now = self.begun.elapsed();
+        let allowance = self.client.allowance();
+        let pace = &mut self.paces[class as usize];
+        match answer {
+            Ok(_) => pace.note_success(now),
+            Err(error) if error.meaning() == Some(Meaning::TooMany) => {
+                pace.note_refusal(now, error.retry_after());
+                self.refused += 1;
+            }
+            Err(error) => pace.close(now, error.retry_after().unwrap_or_default()),
+        }
+        if let Some(allowance) = allowance {
+            pace.note_remaining(now, allowance.remaining, allowance.reset);
+        }
+        if class.is_of_runs() {
+            self.runs_class = class;
+            self.remaining = allowance.map(|allowance| allowance.remaining);
+        }
         self.announced.extend(self.client.take_deprecations());
         self.announced.dedup();
         self.announced.truncate(TOLD_MAX);

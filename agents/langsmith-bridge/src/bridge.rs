@@ -179,10 +179,10 @@ fn prepare(environment: Environment, configuration: Configuration) -> Work {
         endpoint,
         key,
         configuration.workspace_id.as_deref(),
-        configuration.request_timeout,
+        configuration.timeouts,
     ) {
         Ok(client) => {
-            let asker = Asker::new(client, found.variable, configuration.requests_per_10s);
+            let asker = Asker::new(client, found.variable, &configuration.limits);
             Work::Ready(Box::new(Puller::new(asker, configuration)))
         }
         Err(error) => wrong(format!("failed to {error}")),

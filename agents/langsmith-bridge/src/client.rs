@@ -11,11 +11,9 @@ use reqwest::{Method, Response, StatusCode};
 use crate::api_key::ApiKey;
 use crate::ask_error::{AskError, Refusal};
 use crate::endpoint::Endpoint;
+use crate::request_class::Allowance;
 use crate::retry::parse_retry_after;
 use crate::timestamp::parse_http_date_ms;
-
-/// As in LangSmith's own clients.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest answer that is read. A page of 1 000 runs with large metadata stays below; more would only be memory.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -29,10 +27,20 @@ pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
     key: ApiKey,
-    request_timeout: Duration,
+    timeouts: Timeouts,
     last_status: Option<u16>,
+    allowance: Option<Allowance>,
     server_ahead_ms: Option<i64>,
     deprecations: Vec<Deprecation>,
+}
+
+/// How long one question may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timeouts {
+    /// To a connection, TLS included.
+    pub(crate) connect: Duration,
+    /// To the last byte of the answer.
+    pub(crate) request: Duration,
 }
 
 /// A server's announcement that a path will go away.
@@ -61,7 +69,7 @@ impl Client {
         endpoint: Endpoint,
         key: ApiKey,
         workspace_id: Option<&str>,
-        request_timeout: Duration,
+        timeouts: Timeouts,
     ) -> Result<Self, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(HeaderName::from_static("x-api-key"), key.header());
@@ -73,8 +81,8 @@ impl Client {
         let http = reqwest::Client::builder()
             .default_headers(headers)
             .user_agent(concat!("langsmith-bridge/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(request_timeout)
+            .connect_timeout(timeouts.connect)
+            .timeout(timeouts.request)
             // A redirect would carry the key to another host.
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -83,8 +91,9 @@ impl Client {
             http,
             endpoint,
             key,
-            request_timeout,
+            timeouts,
             last_status: None,
+            allowance: None,
             server_ahead_ms: None,
             deprecations: Vec::new(),
         })
@@ -98,6 +107,11 @@ impl Client {
     /// The status of the last answer, absent before the first and after a question without an answer.
     pub(crate) fn last_status(&self) -> Option<u16> {
         self.last_status
+    }
+
+    /// What the last answer said of how much is still allowed, if anything.
+    pub(crate) fn allowance(&self) -> Option<Allowance> {
+        self.allowance
     }
 
     /// The server's time, or this machine's while the server's is not known. Windows are cut by the clock that
@@ -145,6 +159,7 @@ impl Client {
                 .body(body);
         }
         self.last_status = None;
+        self.allowance = None;
         let response = request.send().await.map_err(|error| self.explain(&error))?;
         self.note_headers(path, &response);
         if response.status() == StatusCode::OK {
@@ -164,6 +179,7 @@ impl Client {
         if let Some(server_ms) = text(DATE.as_str()).and_then(parse_http_date_ms) {
             self.server_ahead_ms = Some(server_ms - now_ms());
         }
+        self.allowance = Allowance::read(text, self.server_now_ms());
         // `Deprecation: false` is not in any standard and means what it says.
         let deprecation = text("deprecation").filter(|text| !text.eq_ignore_ascii_case("false"));
         if let Some(announcement) = text("sunset").or(deprecation) {
@@ -190,12 +206,14 @@ impl Client {
             text(RETRY_AFTER.as_str()),
             self.server_now_ms(),
         );
+        let should_retry = text("x-should-retry").and_then(|text| text.parse().ok());
         // A refusal whose words cannot be read is still that refusal.
         let body = self
             .read_body(response, REFUSAL_BYTES_MAX)
             .await
             .unwrap_or_default();
         let mut refusal = Refusal::read(status, is_json, &body, retry_after);
+        refusal.should_retry = should_retry;
         refusal.detail = self.key.redact(&refusal.detail);
         refusal
     }
@@ -221,11 +239,15 @@ impl Client {
 
     fn explain(&self, error: &reqwest::Error) -> AskError {
         let words = self.key.redact(&causes(error));
+        if error.is_connect() && error.is_timeout() {
+            let limit = self.timeouts.connect.min(self.timeouts.request);
+            return AskError::Connect(format!("no connection within {limit:?}"));
+        }
         if error.is_connect() {
             return AskError::Connect(words);
         }
         if error.is_timeout() {
-            return AskError::TimedOut(self.request_timeout);
+            return AskError::TimedOut(self.timeouts.request);
         }
         AskError::BrokenOff(words)
     }

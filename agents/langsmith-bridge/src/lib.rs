@@ -6,7 +6,7 @@
 //! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round.
 //! * `plan`, `progress`: which question comes next, and what is remembered. Pure.
 //! * `puller`, `project`: doing what the plan says.
-//! * `asker`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
+//! * `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //! * `query`, `page`, `run_row`, `timestamp`: bodies, answers, rows.
 //! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat.
 
@@ -25,6 +25,7 @@ mod progress;
 mod project;
 mod puller;
 mod query;
+mod request_class;
 mod retry;
 mod run_row;
 mod selection;

@@ -79,8 +79,11 @@ impl Puller {
     pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
         let unread = Progress::new();
         let progress = self.place.as_ref().map_or(&unread, |place| &place.progress);
-        self.figures
-            .metrics(progress, self.asker.now_ms(), self.asker.last_status())
+        let mut metrics =
+            self.figures
+                .metrics(progress, self.asker.now_ms(), self.asker.last_status());
+        metrics.extend(self.asker.metrics());
+        metrics
     }
 
     /// Works until there is nothing to do, or until a step ends after `until`.

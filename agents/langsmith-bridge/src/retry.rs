@@ -13,7 +13,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Longest wait that a server may ask for. A day-long or nonsensical value would silence the bridge; it asks
 /// again after this and is told anew.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Whether the same request may succeed later. 409 is among them as in LangSmith's own clients.
 pub(crate) fn is_retryable_status(status: u16) -> bool {

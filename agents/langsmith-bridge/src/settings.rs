@@ -6,9 +6,11 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use crate::client::Timeouts;
 use crate::endpoint::DEFAULT_ENDPOINT;
 use crate::environment::Environment;
 use crate::plan::Policy;
+use crate::request_class::RateLimits;
 use crate::selection::{Choice, Selection};
 
 /// The bridge's settings as given, before LangSmith's own variables have their say.
@@ -55,15 +57,36 @@ struct Given {
     /// How long a run that does not end is asked about
     #[arg(long, default_value = "24h", value_parser = |text: &str| read_time(text, "1s", "400d"))]
     abandon_after: Duration,
-    /// Longest wait for one answer
+    /// Longest wait for a connection
+    #[arg(long, default_value = "10s", value_parser = |text: &str| read_time(text, "100ms", "2m"))]
+    connect_timeout: Duration,
+    /// Longest wait for one whole answer
     #[arg(long, default_value = "60s", value_parser = |text: &str| read_time(text, "100ms", "10m"))]
     request_timeout: Duration,
     /// Runs in one answer
     #[arg(long, default_value = "500", value_parser = clap::value_parser!(u32).range(1..=1000))]
     page_size: u32,
-    /// Requests in 10 seconds; LangSmith allows 10 in its strictest tier, up to 300 for version 2
-    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=300))]
+    /// Queries of runs in 10 seconds; LangSmith allows 300 in version 2 where it has its newer store, else 10
+    #[arg(long, default_value = "10", value_parser = per_10s())]
     requests_per_10s: u32,
+    /// Queries of runs in 10 seconds by version 1 with a window of at most 7 days
+    #[arg(long, default_value = "10", value_parser = per_10s())]
+    runs_v1_per_10s: u32,
+    /// The same with a longer window
+    #[arg(long, default_value = "3", value_parser = per_10s())]
+    runs_v1_long_per_10s: u32,
+    /// The same without a start time
+    #[arg(long, default_value = "3", value_parser = per_10s())]
+    runs_v1_unbounded_per_10s: u32,
+    /// Queries of statistics in 10 seconds; LangSmith allows 1 in its US region, 20 in the EU
+    #[arg(long, default_value = "1", value_parser = per_10s())]
+    stats_per_10s: u32,
+    /// Look-ups of projects in 10 seconds
+    #[arg(long, default_value = "30", value_parser = per_10s())]
+    sessions_per_10s: u32,
+    /// Requests of any other kind in 10 seconds
+    #[arg(long, default_value = "30", value_parser = per_10s())]
+    others_per_10s: u32,
     /// Which version of the API is used: v2 where the server has it, or always this one
     #[arg(long, value_enum, default_value_t = Api::Auto)]
     api: Api,
@@ -106,9 +129,9 @@ pub(crate) struct Configuration {
     pub(crate) endpoint: String,
     pub(crate) workspace_id: Option<String>,
     pub(crate) policy: Policy,
-    pub(crate) request_timeout: Duration,
+    pub(crate) timeouts: Timeouts,
     pub(crate) page_size: u32,
-    pub(crate) requests_per_10s: u32,
+    pub(crate) limits: RateLimits,
     pub(crate) api: Api,
     pub(crate) selection: Selection,
     /// Largest content of a run that is kept, as JSON.
@@ -151,9 +174,20 @@ impl Settings {
                 abandon_after: given.abandon_after,
                 poll_interval: given.poll_interval,
             },
-            request_timeout: given.request_timeout,
+            timeouts: Timeouts {
+                connect: given.connect_timeout,
+                request: given.request_timeout,
+            },
             page_size: given.page_size,
-            requests_per_10s: given.requests_per_10s,
+            limits: RateLimits {
+                runs_v2: given.requests_per_10s,
+                runs_v1: given.runs_v1_per_10s,
+                runs_v1_long: given.runs_v1_long_per_10s,
+                runs_v1_unbounded: given.runs_v1_unbounded_per_10s,
+                stats: given.stats_per_10s,
+                sessions: given.sessions_per_10s,
+                others: given.others_per_10s,
+            },
             api: given.api,
             selection,
             content_bytes_max: given.content_bytes_max as usize,
@@ -222,6 +256,10 @@ fn resolve_projects(
         .or_else(|| environment.project.clone().map(|name| vec![name]))
         .or_else(|| names(by_config))
         .unwrap_or_else(|| vec!["default".into()])
+}
+
+fn per_10s() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1_000)
 }
 
 fn read_time(text: &str, least: &str, most: &str) -> Result<Duration, String> {

@@ -5,8 +5,10 @@
 
 mod coordinator;
 mod crashes;
+mod deadlines;
 mod following;
 mod pulling;
+mod rates;
 mod refusals;
 mod standalone;
 mod troubles;
