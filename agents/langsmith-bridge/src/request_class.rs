@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
+use langsmith_values::parse_us;
 use serde::Deserialize;
-
-use crate::timestamp::parse_ms;
 
 /// Above this, a query of version 1 is counted in a stricter class.
 const SHORT_WINDOW_MS: i64 = 7 * 24 * 3_600_000;
@@ -81,7 +80,7 @@ impl RequestClass {
             end_time: Option<String>,
         }
         let window: Window = serde_json::from_str(body).unwrap_or_default();
-        let ms = |text: Option<String>| text.and_then(|text| parse_ms(&text));
+        let ms = |text: Option<String>| Some(parse_us(&text?)?.div_euclid(1_000));
         let Some(from_ms) = ms(window.start_time) else {
             return Self::RunsV1Unbounded;
         };
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn each_path_has_its_class_and_a_v1_query_one_by_its_window() {
-        let now_ms = parse_ms("2026-03-01T00:00:00Z").unwrap();
+        let now_ms = parse_us("2026-03-01T00:00:00Z").unwrap() / 1_000;
         let of = |path: &str, body: &str| RequestClass::of(path, body, now_ms);
         assert_eq!(of("/api/v2/runs/query", "{}"), RequestClass::RunsV2);
         assert_eq!(of("/api/v1/sessions", ""), RequestClass::Sessions);
