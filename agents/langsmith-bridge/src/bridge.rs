@@ -65,7 +65,10 @@ impl Agent for LangSmithBridge {
     type Settings = Settings;
 
     async fn start(settings: Settings, _context: &Context) -> Result<Self, AgentError> {
-        let environment = read_environment(|name| std::env::var(name).ok());
+        let environment = read_environment(
+            |name| std::env::var(name).ok(),
+            |path| std::fs::read_to_string(path).ok(),
+        );
         let configuration = settings.resolve(&environment);
         let poll_interval = configuration.policy.poll_interval;
         let work = prepare(environment, configuration);
@@ -164,7 +167,10 @@ fn prepare(environment: Environment, configuration: Configuration) -> Work {
     let Some(found) = environment.api_key else {
         return Work::Unset(Said {
             status: Status::Degraded,
-            message: KEY_MISSING.into(),
+            message: match environment.profile.why_no_key {
+                Some(why) => format!("{KEY_MISSING}; {why}"),
+                None => KEY_MISSING.into(),
+            },
         });
     };
     let key = match ApiKey::new(found.value) {

@@ -1,6 +1,10 @@
 //! Responsible for reading LangSmith's two families of environment variables with the official SDK's precedence.
 //! It does not touch the process environment itself: the lookup comes as an argument.
 
+use std::path::Path;
+
+use crate::profile::Profile;
+
 /// What the environment says. A field is absent where no variable is set or all are blank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
@@ -12,6 +16,10 @@ pub(crate) struct Environment {
     pub(crate) workspace_id: Option<String>,
     /// The key and the variable that it stood in.
     pub(crate) api_key: Option<FoundKey>,
+    /// What the profile of LangSmith's own command line says besides; the key of it is above where no variable has one.
+    pub(crate) profile: Profile,
+    /// Write replicas are configured. They do not concern reading; the official SDK refuses them beside an endpoint.
+    pub(crate) has_write_replicas: bool,
 }
 
 /// A key as found, with the name that messages to the user then use.
@@ -29,8 +37,11 @@ impl std::fmt::Debug for FoundKey {
     }
 }
 
-/// Reads all variables through `lookup`.
-pub(crate) fn read_environment(lookup: impl Fn(&str) -> Option<String>) -> Environment {
+/// Reads all variables through `lookup`, and the file of profiles through `read_file`.
+pub(crate) fn read_environment(
+    lookup: impl Fn(&str) -> Option<String>,
+    read_file: impl Fn(&Path) -> Option<String>,
+) -> Environment {
     let value = |name: &str| lookup(name).and_then(|text| clean(&text));
     let either = |suffix: &str| {
         FAMILIES.iter().find_map(|family| {
@@ -38,13 +49,16 @@ pub(crate) fn read_environment(lookup: impl Fn(&str) -> Option<String>) -> Envir
             value(&variable).map(|value| FoundKey { variable, value })
         })
     };
+    let profile = Profile::read(&lookup, &read_file);
     Environment {
         endpoint: either("ENDPOINT").map(|found| found.value),
         project: value("HOSTED_LANGSERVE_PROJECT_NAME")
             .or_else(|| either("PROJECT").map(|found| found.value))
             .or_else(|| either("SESSION").map(|found| found.value)),
         workspace_id: either("WORKSPACE_ID").map(|found| found.value),
-        api_key: either("API_KEY"),
+        api_key: either("API_KEY").or_else(|| profile.api_key.clone()),
+        has_write_replicas: value("LANGSMITH_RUNS_ENDPOINTS").is_some(),
+        profile,
     }
 }
 
@@ -53,7 +67,7 @@ const FAMILIES: [&str; 2] = ["LANGSMITH", "LANGCHAIN"];
 
 /// The value without surrounding spaces and quotes, absent if nothing is left: people paste quotes into `.env` files
 /// and container definitions, where they become part of the value.
-fn clean(text: &str) -> Option<String> {
+pub(crate) fn clean(text: &str) -> Option<String> {
     let cleaned = text.trim().trim_matches(['"', '\'']).trim();
     (!cleaned.is_empty()).then(|| cleaned.to_owned())
 }
@@ -63,12 +77,12 @@ mod tests {
     use super::*;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        read_environment(|name| {
-            variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+        let lookup = |name: &str| {
+            let mut found = variables.iter().filter(|(known, _)| *known == name);
+            found.next().map(|(_, value)| (*value).to_owned())
+        };
+        let file = r#"{"profiles": {"default": {"api_key": "lsv2_profile", "api_url": "https://profile"}}}"#;
+        read_environment(lookup, |_| Some(file.to_owned()))
     }
 
     #[test]
@@ -122,6 +136,25 @@ mod tests {
         assert_eq!(environment(&all).project.as_deref(), Some("hosted"));
         assert_eq!(environment(&all[1..]).project.as_deref(), Some("project"));
         assert_eq!(environment(&all[2..]).project.as_deref(), Some("session"));
+    }
+
+    #[test]
+    fn a_profile_is_used_where_no_variable_says_otherwise() {
+        let found = environment(&[("HOME", "/home/me")]);
+        assert_eq!(found.endpoint, None, "settings stand between");
+        assert_eq!(found.profile.endpoint.as_deref(), Some("https://profile"));
+        assert_eq!(found.api_key.unwrap().value, "lsv2_profile");
+        let found = environment(&[("HOME", "/home/me"), ("LANGCHAIN_API_KEY", "key")]);
+        assert_eq!(found.api_key.unwrap().value, "key");
+    }
+
+    #[test]
+    fn write_replicas_do_not_change_where_is_read() {
+        let replicas = ("LANGSMITH_RUNS_ENDPOINTS", r#"{"https://other": "key"}"#);
+        let found = environment(&[replicas, ("LANGSMITH_ENDPOINT", "https://host")]);
+        assert!(found.has_write_replicas);
+        assert_eq!(found.endpoint.as_deref(), Some("https://host"));
+        assert_eq!(found.api_key, None);
     }
 
     #[test]

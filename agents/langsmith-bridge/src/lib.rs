@@ -2,7 +2,7 @@
 //! It does not store anything itself and shows no figure that it did not receive.
 //!
 //! # Layout, in the order in which data flows
-//! * `settings`, `selection`, `environment`, `endpoint`, `api_key`: what to ask, where, and as whom.
+//! * `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
 //! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round.
 //! * `plan`, `progress`: which question comes next, and what is remembered. Pure.
 //! * `puller`, `project`: doing what the plan says.
@@ -21,6 +21,7 @@ mod figures;
 mod pace;
 mod page;
 mod plan;
+mod profile;
 mod progress;
 mod project;
 mod puller;

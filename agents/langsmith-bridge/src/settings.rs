@@ -158,14 +158,17 @@ impl Settings {
         };
         let projects = resolve_projects(given.project, given.projects, &flags, environment);
         let endpoint = text("endpoint", given.endpoint, &environment.endpoint);
+        let workspace_id = text(
+            "workspace_id",
+            given.workspace_id,
+            &environment.workspace_id,
+        );
         Configuration {
             projects,
-            endpoint: endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.into()),
-            workspace_id: text(
-                "workspace_id",
-                given.workspace_id,
-                &environment.workspace_id,
-            ),
+            endpoint: endpoint
+                .or_else(|| environment.profile.endpoint.clone())
+                .unwrap_or_else(|| DEFAULT_ENDPOINT.into()),
+            workspace_id: workspace_id.or_else(|| environment.profile.workspace_id.clone()),
             policy: Policy {
                 since: given.since,
                 overlap: given.overlap,
@@ -347,6 +350,18 @@ mod tests {
                 .projects,
             ["config"]
         );
+    }
+
+    #[test]
+    fn a_profile_comes_after_the_config_and_before_the_default() {
+        let mut environment = Environment::default();
+        environment.profile.endpoint = Some("http://profile".into());
+        let endpoint = |config: &[(&'static str, &'static str)]| {
+            let settings = parse(config, &[]).unwrap();
+            settings.resolve(&environment).endpoint
+        };
+        assert_eq!(endpoint(&[]), "http://profile");
+        assert_eq!(endpoint(&[("endpoint", "http://config")]), "http://config");
     }
 
     #[test]
