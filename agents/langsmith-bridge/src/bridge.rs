@@ -1,14 +1,14 @@
 //! Responsible for being an agent: settings in, rounds of work, and what each heartbeat says.
 //! It does not know how runs are pulled (`puller` does).
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use agent_sdk::{Agent, AgentError, Beat, Context, Status};
 
-use crate::api_key::ApiKey;
 use crate::asker::Asker;
-use crate::client::Client;
-use crate::endpoint::Endpoint;
+use crate::check::check;
+use crate::connection::{Connection, Unset};
 use crate::environment::{Environment, read_environment};
 use crate::puller::{Pulled, Puller};
 use crate::settings::{Configuration, Settings};
@@ -27,8 +27,7 @@ const TRIES_BY_HAND: u32 = 5;
 const WAIT_BY_HAND_MAX: Duration = Duration::from_secs(30);
 
 /// What people are told as long as there is no key.
-const KEY_MISSING: &str =
-    "no API key: set LANGSMITH_API_KEY or LANGCHAIN_API_KEY, then restart this agent";
+pub(crate) const KEY_MISSING: &str = "no API key: set LANGSMITH_API_KEY or LANGCHAIN_API_KEY";
 
 /// The agent that pulls runs from LangSmith.
 #[derive(Debug)]
@@ -64,11 +63,17 @@ impl Agent for LangSmithBridge {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 
+    async fn answer_instead(settings: &Settings) -> Option<ExitCode> {
+        if !settings.is_check() {
+            return None;
+        }
+        let environment = environment_of_this_process();
+        let configuration = settings.clone().resolve(&environment);
+        Some(check(environment, configuration).await)
+    }
+
     async fn start(settings: Settings, _context: &Context) -> Result<Self, AgentError> {
-        let environment = read_environment(
-            |name| std::env::var(name).ok(),
-            |path| std::fs::read_to_string(path).ok(),
-        );
+        let environment = environment_of_this_process();
         let configuration = settings.resolve(&environment);
         let poll_interval = configuration.policy.poll_interval;
         let work = prepare(environment, configuration);
@@ -143,6 +148,13 @@ impl Agent for LangSmithBridge {
     }
 }
 
+fn environment_of_this_process() -> Environment {
+    read_environment(
+        |name| std::env::var(name).ok(),
+        |path| std::fs::read_to_string(path).ok(),
+    )
+}
+
 impl LangSmithBridge {
     fn beat(&self) -> Beat {
         match &self.work {
@@ -156,41 +168,22 @@ impl LangSmithBridge {
     }
 }
 
-/// Everything that is needed to ask, or what a person has to set, by the name of the variable.
 fn prepare(environment: Environment, configuration: Configuration) -> Work {
-    let wrong = |message: String| {
-        Work::Unset(Said {
-            status: Status::Error,
-            message,
-        })
-    };
-    let Some(found) = environment.api_key else {
-        return Work::Unset(Said {
-            status: Status::Degraded,
-            message: match environment.profile.why_no_key {
-                Some(why) => format!("{KEY_MISSING}; {why}"),
-                None => KEY_MISSING.into(),
-            },
-        });
-    };
-    let key = match ApiKey::new(found.value) {
-        Ok(key) => key,
-        Err(error) => return wrong(format!("{} {error}", found.variable)),
-    };
-    let endpoint = match Endpoint::parse(&configuration.endpoint) {
-        Ok(endpoint) => endpoint,
-        Err(error) => return wrong(format!("the endpoint (LANGSMITH_ENDPOINT) {error}")),
-    };
-    match Client::new(
-        endpoint,
-        key,
-        configuration.workspace_id.as_deref(),
-        configuration.timeouts,
-    ) {
-        Ok(client) => {
-            let asker = Asker::new(client, found.variable, &configuration.limits);
+    match Connection::new(environment, &configuration) {
+        Ok(Connection {
+            client,
+            key_variable,
+        }) => {
+            let asker = Asker::new(client, key_variable, &configuration.limits);
             Work::Ready(Box::new(Puller::new(asker, configuration)))
         }
-        Err(error) => wrong(format!("failed to {error}")),
+        Err(Unset::Missing(why)) => Work::Unset(Said {
+            status: Status::Degraded,
+            message: format!("{KEY_MISSING}, then restart this agent{why}"),
+        }),
+        Err(Unset::Wrong(message)) => Work::Unset(Said {
+            status: Status::Error,
+            message,
+        }),
     }
 }

@@ -59,6 +59,11 @@ impl Endpoint {
         self.base.origin().ascii_serialization()
     }
 
+    /// Whether what is sent is encrypted.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.base.scheme() == "https"
+    }
+
     /// Whether this is one of LangSmith's own regions, where a good key of another region is refused.
     pub(crate) fn is_cloud(&self) -> bool {
         self.base.host_str().is_some_and(|host| {

@@ -3,10 +3,10 @@
 //!
 //! # Layout, in the order in which data flows
 //! * `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
-//! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round.
+//! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`: what `--check` does instead.
 //! * `plan`, `progress`: which question comes next, and what is remembered. Pure.
 //! * `puller`, `project`: doing what the plan says.
-//! * `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
+//! * `connection`, `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //! * `query`, `page`, `run_row`, `timestamp`: bodies, answers, rows.
 //! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat.
 
@@ -14,7 +14,9 @@ mod api_key;
 mod ask_error;
 mod asker;
 mod bridge;
+mod check;
 mod client;
+mod connection;
 mod endpoint;
 mod environment;
 mod figures;

@@ -53,7 +53,7 @@ pub(crate) async fn look_up(
 }
 
 /// The project of exactly this name in an answer: an array in version 1, an object with `items` in version 2.
-fn find_project(body: &[u8], name: &str) -> Result<Option<Project>, serde_json::Error> {
+pub(crate) fn find_project(body: &[u8], name: &str) -> Result<Option<Project>, serde_json::Error> {
     let sessions = match serde_json::from_slice(body)? {
         Sessions::Bare(items) | Sessions::Paged { items } => items,
     };

@@ -27,6 +27,9 @@ const ALSO_IN_ENVIRONMENT: [&str; 4] = ["project", "projects", "endpoint", "work
 
 #[derive(Args, Clone, Debug)]
 struct Given {
+    /// Check key, region, workspace, projects and version of the API, say what was found, and exit: 0 everything works, 1 something does not, 2 a setting is missing or wrong
+    #[arg(long, help_heading = "Instead of work")]
+    check: bool,
     /// Name of a project to read, may be given several times [env: LANGSMITH_PROJECT or LANGCHAIN_PROJECT] [default: default]
     #[arg(long)]
     project: Vec<String>,
@@ -139,6 +142,11 @@ pub(crate) struct Configuration {
 }
 
 impl Settings {
+    /// Whether a check is asked for instead of work.
+    pub(crate) fn is_check(&self) -> bool {
+        self.given.check
+    }
+
     /// What holds, together with the environment.
     pub(crate) fn resolve(self, environment: &Environment) -> Configuration {
         let Self { given, flags } = self;

@@ -1,6 +1,7 @@
 //! What an author of an agent implements. It holds no behaviour of its own.
 
 use std::future::Future;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::{AgentError, Beat, Context};
@@ -20,6 +21,12 @@ pub trait Agent: Sized {
     /// The agent's own settings. Each comes from its flag, else its environment variable (or `.env`), else the key of
     /// the same name in the agent's `config` table in `agents.toml`, else its default.
     type Settings: clap::Args;
+
+    /// Does what the settings ask for instead of work, such as a check of what is configured: prints for people what it
+    /// found and returns the code that the process ends with. Asked first of all, and only when the agent runs alone.
+    fn answer_instead(_settings: &Self::Settings) -> impl Future<Output = Option<ExitCode>> {
+        std::future::ready(None)
+    }
 
     /// Prepares the work. An error ends the process with code 1, so what may heal by itself belongs into `cycle`.
     fn start(

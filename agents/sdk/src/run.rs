@@ -52,7 +52,7 @@ pub fn run<A: Agent>() -> ExitCode {
         .is_ok_and(|matches| Options::of(matches).json);
     let shared = Arc::new(Shared::new(Form::choose(supervised, json), supervised));
     match serve::<A>(&shared, early) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(failure) => {
             error!("failed to set up the process: {failure}");
             Exit::Failed.into()
@@ -63,7 +63,7 @@ pub fn run<A: Agent>() -> ExitCode {
 fn serve<A: Agent>(
     shared: &Arc<Shared>,
     early: Result<ArgMatches, clap::Error>,
-) -> io::Result<Exit> {
+) -> io::Result<ExitCode> {
     signals::listen(Arc::clone(shared))?;
     let (hello_sender, hello) = oneshot::channel();
     if !io::stdin().is_terminal() {
@@ -73,10 +73,30 @@ fn serve<A: Agent>(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let exit = runtime.block_on(live::<A>(Context(Arc::clone(shared)), early, hello));
+    let exit = runtime.block_on(async {
+        match answer_instead::<A>(shared, &early).await {
+            Some(code) => code,
+            None => live::<A>(Context(Arc::clone(shared)), early, hello)
+                .await
+                .into(),
+        }
+    });
     // What the agent has left on blocking threads must not keep the process.
     runtime.shutdown_background();
     Ok(exit)
+}
+
+/// What the settings ask for instead of work, if they do. Settings that are wrong are told where work would begin.
+async fn answer_instead<A: Agent>(
+    shared: &Arc<Shared>,
+    early: &Result<ArgMatches, clap::Error>,
+) -> Option<ExitCode> {
+    let matches = early.as_ref().ok().filter(|_| !shared.supervised)?;
+    let settings = A::Settings::from_arg_matches(matches).ok()?;
+    tokio::select! {
+        code = A::answer_instead(&settings) => code,
+        _ = shared.stop.wait() => Some(Exit::Success.into()),
+    }
 }
 
 async fn live<A: Agent>(

@@ -8,7 +8,7 @@ use agent_protocol::AgentMessage;
 use crate::now_ms;
 use langsmith_test_server::{ContractServer, KEY, World};
 
-async fn run(environment: &[(&str, &str)], flags: &[&str]) -> Output {
+pub(crate) async fn run(environment: &[(&str, &str)], flags: &[&str]) -> Output {
     let command = tokio::process::Command::new(env!("CARGO_BIN_EXE_langsmith-bridge"))
         .args(flags)
         .env_clear()
