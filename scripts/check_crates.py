@@ -22,6 +22,7 @@ BOUNDARIES = {
     "dashboard": (None, {"coordinator", "coordinator-config", "lifecycle", "agent-sdk"}),
     "langsmith-bridge": (None, {"coordinator", "lifecycle", "dashboard", "rusqlite", "axum"}),
     "langsmith-values": ({"jiff", "serde", "serde_json"}, {"tokio"}),
+    "trace-collector": (None, {"coordinator", "lifecycle", "dashboard", "rusqlite"}),
     "performance-monitor": (None, {"coordinator", "lifecycle", "dashboard", "axum"}),
 }
 

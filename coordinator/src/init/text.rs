@@ -30,6 +30,11 @@ const MORE: &str = r#"
 #command = ["langsmith-bridge"]
 #pass_env = ["LANGCHAIN_*", "LANGSMITH_*"]
 
+# Takes traces from LangChain and LangGraph programs on this machine, without an account: docs/trace-collector.md.
+#[agents.trace-collector]
+#command = ["trace-collector"]
+#pass_env = ["TRACE_COLLECTOR_API_KEY"]
+
 # A program that knows nothing of a coordinator: all it prints goes to its log.
 #[agents.legacy]
 #command = ["legacy-daemon", "--foreground"]

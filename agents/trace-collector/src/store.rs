@@ -1,0 +1,192 @@
+//! Responsible for handing rows to the coordinator, in the order in which they came, and for saying when they are on disk.
+//! It does not know HTTP and makes no rows.
+
+use std::sync::{Arc, Mutex};
+
+use agent_sdk::{Context, RecordsError};
+use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use crate::figures::Figures;
+use crate::intake::Intake;
+use crate::known_runs::KnownRuns;
+use crate::refusal::Refusal;
+
+/// The kind of rows, known to version 1 of the protocol.
+const KIND: &str = "langsmith_run";
+
+/// Requests that wait to be stored. Their bytes are bounded apart; this bounds many small ones.
+const JOBS_MAX: usize = 1_024;
+
+/// Requests that are stored together: one message costs the disk as much as many rows.
+const JOBS_AT_ONCE: usize = 64;
+
+/// The rows of one request.
+struct Job {
+    rows: Vec<Map<String, Value>>,
+    feedback: usize,
+    stored: oneshot::Sender<Result<(), Refusal>>,
+    /// Given back once the rows are stored or given up, not when their sender stops waiting.
+    _room: OwnedSemaphorePermit,
+}
+
+/// The way to the store, for any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    jobs: mpsc::Sender<Job>,
+    known: Arc<Mutex<KnownRuns>>,
+}
+
+/// What became of a request's rows.
+pub(crate) type Stored = oneshot::Receiver<Result<(), Refusal>>;
+
+/// What takes the rows and hands them on; to be run on the agent's own thread.
+pub(crate) struct Storing {
+    jobs: mpsc::Receiver<Job>,
+    known: Arc<Mutex<KnownRuns>>,
+    figures: Arc<Figures>,
+}
+
+/// Both ends.
+pub(crate) fn store(figures: Arc<Figures>) -> (Store, Storing) {
+    let (sender, receiver) = mpsc::channel(JOBS_MAX);
+    let known = Arc::new(Mutex::new(KnownRuns::default()));
+    let store = Store {
+        jobs: sender,
+        known: Arc::clone(&known),
+    };
+    let storing = Storing {
+        jobs: receiver,
+        known,
+        figures,
+    };
+    (store, storing)
+}
+
+impl Store {
+    /// Queues a request's rows behind those of all earlier ones. Beside the answer to come: what was refused already, because nobody
+    /// knows its project. Absent where there is no room.
+    pub(crate) fn submit(
+        &self,
+        intake: Intake,
+        room: OwnedSemaphorePermit,
+    ) -> Option<(Stored, Vec<Refusal>)> {
+        let slot = self.jobs.try_reserve().ok()?;
+        let (sender, stored) = oneshot::channel();
+        let feedback = intake.feedback();
+        // The lock is held until the rows stand in the queue, so that the order of both is the same.
+        let mut known = self
+            .known
+            .lock()
+            .expect("no code that holds the lock panics");
+        let (rows, refusals) = intake.settle(&mut known);
+        slot.send(Job {
+            rows,
+            feedback,
+            stored: sender,
+            _room: room,
+        });
+        Some((stored, refusals))
+    }
+}
+
+impl Storing {
+    /// Stores until all senders are gone.
+    pub(crate) async fn run(mut self, context: Context) {
+        let mut jobs = Vec::new();
+        while self.jobs.recv_many(&mut jobs, JOBS_AT_ONCE).await > 0 {
+            let together: Vec<Value> = jobs.iter().flat_map(rows_of).collect();
+            let result = match together.is_empty() {
+                true => Ok(()), // everything in them was refused before
+                false => context.records(KIND, together, None).await,
+            };
+            match result {
+                Ok(()) => jobs.drain(..).for_each(|job| self.conclude(job, Ok(()))),
+                Err(error) if is_final(&error) => {
+                    // One of them is to blame; the others must not suffer for it.
+                    for job in jobs.drain(..) {
+                        let result = store_apart(&context, rows_of(&job).collect()).await;
+                        self.conclude(job, result);
+                    }
+                }
+                Err(error) => {
+                    let refusal = put_off(&error);
+                    jobs.drain(..)
+                        .for_each(|job| self.conclude(job, Err(refusal.clone())));
+                }
+            }
+        }
+    }
+
+    fn conclude(&self, job: Job, result: Result<(), Refusal>) {
+        if result.is_ok() {
+            Figures::add(
+                &self.figures.runs_stored,
+                job.rows.len().saturating_sub(job.feedback),
+            );
+            Figures::add(&self.figures.feedback_stored, job.feedback);
+            for row in &job.rows {
+                let text = |name: &str| row.get(name).and_then(Value::as_str);
+                self.figures
+                    .note_project(text("project_id").unwrap_or_default(), text("project"));
+            }
+        } else {
+            let mut known = self
+                .known
+                .lock()
+                .expect("no code that holds the lock panics");
+            let ids = job
+                .rows
+                .iter()
+                .filter_map(|row| row.get("run_id")?.as_str());
+            ids.for_each(|id| known.unsettle(id));
+        }
+        // Who sent them may have stopped waiting.
+        let _ = job.stored.send(result);
+    }
+}
+
+fn rows_of(job: &Job) -> impl Iterator<Item = Value> + '_ {
+    job.rows.iter().cloned().map(Value::Object)
+}
+
+/// Rows that are refused for good are halved until those that are to blame stand alone; the others are stored.
+async fn store_apart(context: &Context, rows: Vec<Value>) -> Result<(), Refusal> {
+    let mut refused = Vec::new();
+    let mut waiting = vec![rows];
+    while let Some(mut rows) = waiting.pop() {
+        match context.records(KIND, rows.clone(), None).await {
+            Ok(()) => {}
+            Err(error) if !is_final(&error) => return Err(put_off(&error)),
+            Err(_) if rows.len() > 1 => {
+                let second_half = rows.split_off(rows.len() / 2);
+                waiting.extend([second_half, rows]);
+            }
+            Err(error) => {
+                let id = rows
+                    .first()
+                    .and_then(|row| row["run_id"].as_str())
+                    .unwrap_or_default();
+                refused.push(format!("run {id}: {error}"));
+            }
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::unprocessable(format!(
+        "the rest is stored; {}",
+        refused.join("; ")
+    )))
+}
+
+fn is_final(error: &RecordsError) -> bool {
+    matches!(
+        error,
+        RecordsError::Refused { .. } | RecordsError::Encode(_)
+    )
+}
+
+fn put_off(error: &RecordsError) -> Refusal {
+    Refusal::not_now(format!("failed to {error}"), crate::limits::COME_AGAIN)
+}
