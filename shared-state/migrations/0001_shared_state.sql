@@ -261,11 +261,18 @@ CREATE TABLE trace_runs (
     thread_evaluation_us INTEGER,
     ls_user_id    TEXT,
     is_abandoned  INTEGER CHECK (is_abandoned IN (0, 1)), -- it did not end in time and is no longer asked for
+    series_no     INTEGER,                    -- where the roll-ups count it; NULL where the start is not known
+    error_group_no INTEGER,                   -- where its error is counted
     writer_id     INTEGER NOT NULL REFERENCES instances (instance_id),
     received_ms   INTEGER NOT NULL,           -- first stored
     updated_ms    INTEGER NOT NULL            -- last changed
 ) STRICT;
 CREATE INDEX trace_runs_by_start ON trace_runs (project_no, start_us);
+-- For the slowest of a window: one seek for each of its days.
+CREATE INDEX trace_runs_slowest ON trace_runs (project_no, start_us / 86400000000, coalesce(latency_us, end_us - start_us), start_us)
+    WHERE is_root = 1 AND status <> 'pending';
+CREATE INDEX trace_runs_pending ON trace_runs (project_no, start_us) WHERE status = 'pending';
+CREATE INDEX trace_runs_failed ON trace_runs (error_group_no, start_us, is_root) WHERE error_group_no IS NOT NULL;
 
 -- What went into a run and came out of it, where the agent was told to fetch it. Apart from the runs, so that a run
 -- stays small. NULL: not received.
@@ -281,6 +288,85 @@ CREATE TABLE trace_run_contents (
     outputs_preview TEXT,
     error_preview   TEXT
 ) STRICT;
+
+-- Runs that are counted together.
+CREATE TABLE trace_series (
+    series_no  INTEGER PRIMARY KEY,
+    project_no INTEGER NOT NULL REFERENCES trace_projects (project_no),
+    run_type   TEXT    NOT NULL,              -- '' where not received, like the next two
+    name       TEXT    NOT NULL,
+    model      TEXT    NOT NULL,
+    is_root    INTEGER NOT NULL CHECK (is_root IN (0, 1)),
+    last_ms    INTEGER NOT NULL,              -- the day of its newest run
+    UNIQUE (project_no, run_type, name, model, is_root)
+) STRICT;
+
+-- Runs per minute, hour and day of their start (`period_ms`), changed in the transaction of the runs.
+CREATE TABLE trace_minutes (
+    project_no INTEGER NOT NULL, period_ms INTEGER NOT NULL, series_no INTEGER NOT NULL,
+    runs INTEGER NOT NULL CHECK (runs > 0), errors INTEGER NOT NULL, pending INTEGER NOT NULL,
+    prompt_tokens INTEGER, prompt_tokens_runs INTEGER NOT NULL,
+    completion_tokens INTEGER, completion_tokens_runs INTEGER NOT NULL,
+    total_tokens INTEGER, total_tokens_runs INTEGER NOT NULL,
+    prompt_cost TEXT, prompt_cost_runs INTEGER NOT NULL,
+    completion_cost TEXT, completion_cost_runs INTEGER NOT NULL,
+    total_cost TEXT, total_cost_runs INTEGER NOT NULL,
+    feedback TEXT,                            -- JSON object: key to [count, with a score, sum of the scores]
+    latencies BLOB, first_tokens BLOB,        -- histograms of microseconds
+    PRIMARY KEY (project_no, period_ms, series_no)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trace_hours (
+    project_no INTEGER NOT NULL, period_ms INTEGER NOT NULL, series_no INTEGER NOT NULL,
+    runs INTEGER NOT NULL CHECK (runs > 0), errors INTEGER NOT NULL, pending INTEGER NOT NULL,
+    prompt_tokens INTEGER, prompt_tokens_runs INTEGER NOT NULL,
+    completion_tokens INTEGER, completion_tokens_runs INTEGER NOT NULL,
+    total_tokens INTEGER, total_tokens_runs INTEGER NOT NULL,
+    prompt_cost TEXT, prompt_cost_runs INTEGER NOT NULL,
+    completion_cost TEXT, completion_cost_runs INTEGER NOT NULL,
+    total_cost TEXT, total_cost_runs INTEGER NOT NULL,
+    feedback TEXT,                            -- JSON object: key to [count, with a score, sum of the scores]
+    latencies BLOB, first_tokens BLOB,        -- histograms of microseconds
+    PRIMARY KEY (project_no, period_ms, series_no)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trace_days (
+    project_no INTEGER NOT NULL, period_ms INTEGER NOT NULL, series_no INTEGER NOT NULL,
+    runs INTEGER NOT NULL CHECK (runs > 0), errors INTEGER NOT NULL, pending INTEGER NOT NULL,
+    prompt_tokens INTEGER, prompt_tokens_runs INTEGER NOT NULL,
+    completion_tokens INTEGER, completion_tokens_runs INTEGER NOT NULL,
+    total_tokens INTEGER, total_tokens_runs INTEGER NOT NULL,
+    prompt_cost TEXT, prompt_cost_runs INTEGER NOT NULL,
+    completion_cost TEXT, completion_cost_runs INTEGER NOT NULL,
+    total_cost TEXT, total_cost_runs INTEGER NOT NULL,
+    feedback TEXT,                            -- JSON object: key to [count, with a score, sum of the scores]
+    latencies BLOB, first_tokens BLOB,        -- histograms of microseconds
+    PRIMARY KEY (project_no, period_ms, series_no)
+) STRICT, WITHOUT ROWID;
+
+-- Errors that differ in ids, numbers and quoted texts only.
+CREATE TABLE trace_error_groups (
+    group_no   INTEGER PRIMARY KEY,
+    project_no INTEGER NOT NULL REFERENCES trace_projects (project_no),
+    message    TEXT    NOT NULL,              -- the first line with placeholders; '' where no error text was received
+    last_ms    INTEGER NOT NULL,              -- the day of its newest run
+    UNIQUE (project_no, message)
+) STRICT;
+CREATE TABLE trace_error_hours (
+    project_no INTEGER NOT NULL, period_ms INTEGER NOT NULL, group_no INTEGER NOT NULL,
+    runs INTEGER NOT NULL CHECK (runs > 0), roots INTEGER NOT NULL,
+    PRIMARY KEY (project_no, period_ms, group_no)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trace_error_days (
+    project_no INTEGER NOT NULL, period_ms INTEGER NOT NULL, group_no INTEGER NOT NULL,
+    runs INTEGER NOT NULL CHECK (runs > 0), roots INTEGER NOT NULL,
+    PRIMARY KEY (project_no, period_ms, group_no)
+) STRICT, WITHOUT ROWID;
+
+-- Feedback keys that are counted by name.
+CREATE TABLE trace_feedback_keys (
+    project_no INTEGER NOT NULL REFERENCES trace_projects (project_no),
+    key        TEXT    NOT NULL,
+    PRIMARY KEY (project_no, key)
+) STRICT, WITHOUT ROWID;
 
 -- Whether all runs of a closed day have been read (records of kind `langsmith_day_check`).
 CREATE TABLE trace_day_checks (

@@ -8,6 +8,7 @@
 //! - `open`: pragmas, the first transaction, the start of the writer thread.
 //! - `job`, `queue`, `writer`, `thread`, `transact`, `answer`: two bounded queues, one thread, one transaction for what waits.
 //! - `apply`: how each fact becomes rows.
+//! - `trace_rollup`: what many LangSmith runs come to, exactly.
 //! - `maintenance`: roll-ups and retention in small steps between batches.
 //! - `reader`, `snapshot`: read-only access, one short transaction with a deadline.
 //! - `backup`: a copy of the file while it is in use.
@@ -28,6 +29,8 @@ mod rows;
 mod schema;
 mod snapshot;
 mod thread;
+mod trace_rollup;
+mod trace_rows;
 mod transact;
 mod writer;
 
@@ -42,4 +45,5 @@ pub use rows::*;
 pub use schema::{SCHEMA_VERSION, SchemaError, schema_sql};
 pub use snapshot::{EventFilter, SeriesOf, Snapshot};
 pub use thread::{CloseError, WriterThread};
+pub use trace_rows::*;
 pub use writer::{Dropped, WriteError, Writer};

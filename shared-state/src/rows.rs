@@ -244,24 +244,3 @@ pub struct FileStats {
     /// SQLite's own version.
     pub sqlite_version: &'static str,
 }
-
-/// LangSmith runs that started in a window. What was not received is absent, never zero.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TraceSummary {
-    /// All runs.
-    pub runs: u64,
-    /// Runs without a parent.
-    pub roots: u64,
-    /// With status error.
-    pub errors: u64,
-    /// Still pending.
-    pub pending: u64,
-    /// Tokens of the LLM runs that told theirs.
-    pub total_tokens: Option<i64>,
-    /// US dollars of the LLM runs that told theirs.
-    pub total_cost: Option<f64>,
-    /// Start of the newest run.
-    pub newest_start_ms: Option<TimeMs>,
-    /// When a run was last stored or changed.
-    pub updated_ms: Option<TimeMs>,
-}

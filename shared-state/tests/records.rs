@@ -71,12 +71,16 @@ async fn runs_are_upserted_together_with_the_cursor() {
         writer.cursors(instance.agent_id).await.unwrap()["runs"],
         json!({"at": 3})
     );
-    let summary = place.read(|snapshot| snapshot.trace_summary("p", T0 - 1, T0 + 1));
+    let totals = place.read(|snapshot| snapshot.trace_totals(1, T0 - 1, T0 + 1));
     assert_eq!(
-        (summary.runs, summary.roots, summary.total_tokens),
-        (1, 1, Some(12))
+        (totals.runs, totals.roots.runs, totals.usage.total_tokens),
+        (1, 1, Some(TraceSum { sum: 12, runs: 1 }))
     );
-    assert_eq!(place.read(|snapshot| snapshot.trace_projects()), ["p"]);
+    let projects = place.read(|snapshot| snapshot.trace_projects());
+    assert_eq!(
+        (&*projects[0].project_id, projects[0].newest_start_us),
+        ("p", Some(T0 * 1_000))
+    );
     thread.join(std::time::Duration::from_secs(5)).unwrap();
 }
 
@@ -164,7 +168,7 @@ async fn every_documented_field_is_stored_and_contents_have_a_table_of_their_own
     let sent: Value = serde_json::from_str(r#"{
         "run_id": "r", "project_id": "p", "project": "default", "trace_id": "t", "parent_run_id": "b",
         "parent_run_ids": ["a", "b"], "dotted_order": "d", "name": "chat", "run_type": "LLM", "status": "error",
-        "is_root": false, "start_us": 1, "end_us": 4, "first_token_us": 2, "latency_us": 3, "error": "e", "model": "m",
+        "is_root": false, "start_us": 1790000000000000, "end_us": 1790000000000004, "first_token_us": 1790000000000002, "latency_us": 3, "error": "e", "model": "m",
         "provider": "v", "prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11, "prompt_cost": "0.10",
         "completion_cost": "0.20", "total_cost": "0.30", "prompt_token_details": {"cache_read": 3},
         "completion_token_details": {"reasoning": 4}, "prompt_cost_details": {"cache_read": "0.010"},
@@ -203,7 +207,7 @@ async fn every_documented_field_is_stored_and_contents_have_a_table_of_their_own
         };
         assert_eq!(stored[column], expected, "{name}");
     }
-    assert_eq!(names.len(), 2 + 44 + 10, "and no column is untested");
+    assert_eq!(names.len(), 2 + 46 + 10, "and no column is untested");
     thread.join(std::time::Duration::from_secs(5)).unwrap();
 }
 

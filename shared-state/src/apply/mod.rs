@@ -15,6 +15,7 @@ use crate::{Fact, TimeMs};
 pub(crate) use heartbeats::ROLLED_TO as HEARTBEATS_ROLLED_TO;
 pub(crate) use ids::first_id;
 pub(crate) use metrics::{HOURS_ROLLED_TO, MINUTES_ROLLED_TO, POINTS_PRUNED_TO};
+pub(crate) use traces::Marks as TraceMarks;
 
 /// Why a fact was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,7 @@ impl Applier {
             incarnation_id,
             heartbeats: heartbeats::Heartbeats::load(connection)?,
             metrics: metrics::Metrics::load(connection, now_ms)?,
-            traces: traces::Traces::default(),
+            traces: traces::Traces::load(connection)?,
         })
     }
 
@@ -109,6 +110,7 @@ impl Applier {
     /// Writes what is stored once for a batch. May be called several times within one.
     pub(crate) fn finish_batch(&mut self, connection: &Connection) -> Result<(), ApplyError> {
         self.metrics.finish_batch(connection)?;
+        self.traces.finish_batch(connection)?;
         self.heartbeats.store_latest(connection)
     }
 

@@ -5,6 +5,7 @@ mod retention;
 mod rollup;
 #[cfg(test)]
 mod tests;
+mod trace_retention;
 
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,9 @@ pub struct Retention {
     pub heartbeats: Duration,
     /// Metric points, one a second at most.
     pub points: Duration,
-    /// Minutes of heartbeats and metrics.
+    /// Minutes of heartbeats, metrics and LangSmith runs.
     pub minutes: Duration,
-    /// Hours of heartbeats and metrics.
+    /// Hours of heartbeats and metrics; hours and days of LangSmith runs.
     pub hours: Duration,
     /// Events.
     pub events: Duration,

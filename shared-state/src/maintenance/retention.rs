@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Retention, in_transaction};
+use super::{Retention, in_transaction, trace_retention};
 use crate::TimeMs;
 use crate::apply::{Applier, POINTS_PRUNED_TO, first_id, set_meta};
 
@@ -66,13 +66,6 @@ const ALERTS: &str = "
     DELETE FROM alerts WHERE alert_id IN (
         SELECT alert_id FROM alerts WHERE since_ms < ?1 AND state = 'resolved' AND resolved_ms < ?1
         ORDER BY since_ms LIMIT ?2)";
-const NEXT_PROJECT: &str = "SELECT min(project_no) FROM trace_projects WHERE project_no > ?1";
-const RUNS: &str = "
-    DELETE FROM trace_runs WHERE run_no IN (
-        SELECT run_no FROM trace_runs WHERE project_no = ?1 AND start_us < ?2 * 1000 ORDER BY start_us LIMIT ?3)";
-const RUNS_WITHOUT_START: &str = "
-    DELETE FROM trace_runs WHERE run_no IN (
-        SELECT run_no FROM trace_runs WHERE project_no = ?1 AND start_us IS NULL AND received_ms < ?2 LIMIT ?3)";
 const SERIES: &str = "
     DELETE FROM series WHERE series_id IN (
         SELECT series_id FROM series s WHERE last_ms < ?1
@@ -80,7 +73,9 @@ const SERIES: &str = "
             AND NOT EXISTS (SELECT 1 FROM metric_minutes m WHERE m.series_id = s.series_id)
             AND NOT EXISTS (SELECT 1 FROM metric_points p WHERE p.series_id = s.series_id) LIMIT ?2)";
 
-pub(super) const TASKS: usize = 10;
+/// Its own, then those of traces.
+pub(super) const TASKS: usize = OWN_TASKS + trace_retention::TASKS;
+const OWN_TASKS: usize = 9;
 
 /// One step of one task; true while it has more to do. `after` is where the task has come to.
 pub(super) fn prune(
@@ -127,7 +122,10 @@ pub(super) fn prune(
             )?;
             Ok(run(connection, SERIES, params![before(retention.hours), 200])? || alerts)
         }
-        _ => prune_runs(connection, before(retention.trace_runs)),
+        _ => {
+            let task = task - OWN_TASKS;
+            trace_retention::prune(connection, applier, retention, task, after, now_ms)
+        }
     }
 }
 
@@ -241,26 +239,6 @@ fn prune_invocations(
         }
         Ok(true)
     })
-}
-
-fn prune_runs(connection: &Connection, before_ms: TimeMs) -> rusqlite::Result<bool> {
-    let mut project = 0;
-    loop {
-        let next: Option<i64> = connection
-            .prepare_cached(NEXT_PROJECT)?
-            .query_row([project], |row| row.get(0))?;
-        let Some(next) = next else { return Ok(false) };
-        if run(connection, RUNS, params![next, before_ms, ROWS_PER_STEP])?
-            || run(
-                connection,
-                RUNS_WITHOUT_START,
-                params![next, before_ms, ROWS_PER_STEP],
-            )?
-        {
-            return Ok(true);
-        }
-        project = next;
-    }
 }
 
 /// Gives free pages back to the file system; true while there are far more than new rows need.

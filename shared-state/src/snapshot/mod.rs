@@ -88,7 +88,7 @@ pub(crate) fn queries() -> Vec<(&'static str, &'static str)> {
         history::QUERIES,
         chart::QUERIES,
         system::QUERIES,
-        traces::QUERIES,
+        &traces::queries(),
     ]
     .concat()
 }

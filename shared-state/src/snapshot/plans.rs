@@ -15,7 +15,7 @@ const SMALL: [&str; 8] = [
 ];
 /// Walks that end at their limit: newest first along the table's own order or an index that holds the order.
 const LIMITED: [(&str, &str); 5] = [
-    ("PROJECTS", "SCAN trace_projects USING"),
+    ("PROJECTS", "SCAN p"),
     ("EVENTS", "SCAN e"),
     ("INCARNATION", "SCAN incarnations"),
     ("ALERTS", "SCAN a USING INDEX alerts_by_time"),

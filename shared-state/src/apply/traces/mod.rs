@@ -3,31 +3,58 @@
 
 mod cell;
 mod day_checks;
+mod dictionary;
+mod feedback;
+mod figures;
+mod marks;
+mod normalise;
 mod projects;
 mod read_row;
+mod rollups;
 mod runs;
+
+use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::ApplyError;
+use super::{ApplyError, count};
 use crate::registry::set_cursor;
 use crate::{RecordsBatch, TimeMs};
 
-/// What is remembered of projects and runs between batches.
-#[derive(Debug, Default)]
+pub(crate) use marks::Marks;
+
+/// What is remembered of projects and runs between batches, and what the runs of this batch change in the roll-ups.
+#[derive(Debug)]
 pub(crate) struct Traces {
     projects: projects::Projects,
+    dictionary: dictionary::Dictionary,
+    feedback: feedback::FeedbackKeys,
+    deltas: rollups::Deltas,
+    pub(crate) marks: Marks,
+    /// By instance: how many, and when.
+    too_old: BTreeMap<i64, (u64, TimeMs)>,
 }
 
 /// Who sent a row, and when.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Sent {
     instance_id: i64,
     ts_ms: TimeMs,
 }
 
 impl Traces {
+    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            projects: projects::Projects::default(),
+            dictionary: dictionary::Dictionary::default(),
+            feedback: feedback::FeedbackKeys::default(),
+            deltas: rollups::Deltas::default(),
+            marks: Marks::load(connection)?,
+            too_old: BTreeMap::new(),
+        })
+    }
+
     /// All rows and the cursor, or nothing.
     pub(super) fn store(
         &mut self,
@@ -75,9 +102,26 @@ impl Traces {
         }
     }
 
-    /// The transaction is gone: what is remembered may be of it.
-    pub(super) fn forget_uncommitted(&mut self) {
+    /// Writes what the runs of this batch change in the roll-ups.
+    pub(super) fn finish_batch(&mut self, connection: &Connection) -> Result<(), ApplyError> {
+        for (instance_id, (runs, ts_ms)) in std::mem::take(&mut self.too_old) {
+            count(connection, instance_id, "runs_too_old", runs, ts_ms)?;
+        }
+        Ok(self.deltas.flush(connection)?)
+    }
+
+    /// The transaction is gone, or rows were removed: what is remembered may be of them.
+    pub(crate) fn forget_uncommitted(&mut self) {
         self.projects.forget();
+        self.dictionary.forget();
+        self.feedback.forget();
+        self.deltas.forget();
+        self.too_old.clear();
+    }
+
+    fn count_too_old(&mut self, sent: Sent) {
+        let count = self.too_old.entry(sent.instance_id).or_default();
+        *count = (count.0 + 1, sent.ts_ms);
     }
 }
 
@@ -90,3 +134,6 @@ fn read_all<'a, T>(
         .map(|(at, row)| read(at, row))
         .collect()
 }
+
+#[cfg(test)]
+mod recount_tests;

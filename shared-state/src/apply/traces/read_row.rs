@@ -52,7 +52,19 @@ pub(super) const RUN: [(&str, Kind); 39] = [
 
 /// Where the fields stand that more than storing is done with.
 pub(super) mod at {
+    pub(in super::super) const NAME: usize = 4;
+    pub(in super::super) const RUN_TYPE: usize = 5;
     pub(in super::super) const STATUS: usize = 6;
+    pub(in super::super) const IS_ROOT: usize = 7;
+    pub(in super::super) const START: usize = 8;
+    pub(in super::super) const END: usize = 9;
+    pub(in super::super) const FIRST_TOKEN: usize = 10;
+    pub(in super::super) const LATENCY: usize = 11;
+    pub(in super::super) const ERROR: usize = 12;
+    pub(in super::super) const MODEL: usize = 13;
+    pub(in super::super) const TOKENS: [usize; 3] = [15, 16, 17];
+    pub(in super::super) const COSTS: [usize; 3] = [18, 19, 20];
+    pub(in super::super) const FEEDBACK: usize = 28;
     pub(in super::super) const IS_ABANDONED: usize = 37;
     /// Not a column of the run: the project's name.
     pub(in super::super) const PROJECT: usize = 38;

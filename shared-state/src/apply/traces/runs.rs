@@ -1,11 +1,14 @@
 //! Stores LangSmith runs. What a row does not tell keeps what is known; a run that has ended does not become pending
-//! again; nothing is written where nothing changed. It computes no figure.
+//! again; nothing is written where nothing changed. What a change makes of the roll-ups is counted by `rollups`.
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use serde_json::Value;
 
 use super::cell::Cell;
+use super::dictionary::SeriesKey;
+use super::figures::Figures;
 use super::read_row::{CONTENTS, RUN, Row, at, with};
+use super::rollups::Place;
 use super::{Sent, Traces};
 use crate::apply::ApplyError;
 
@@ -13,7 +16,7 @@ const FIND: &str = include_str!("find_run.sql");
 const INSERT: &str = include_str!("insert_run.sql");
 const UPDATE: &str = include_str!("update_run.sql");
 /// Columns before the fields in `FIND`.
-const KEYS: usize = 2;
+const KEYS: usize = 4;
 /// Fields that are columns of the run; the project's name is not.
 const COLUMNS: usize = at::PROJECT;
 
@@ -38,6 +41,8 @@ pub(super) struct SentRun<'a> {
 struct Known {
     run_no: i64,
     project_no: i64,
+    /// Absent where it is counted nowhere.
+    place: Option<Place>,
     cells: Vec<Cell<'static>>,
 }
 
@@ -74,10 +79,18 @@ pub(super) fn store(
         })
         .optional()?;
     let run_no = match known {
-        None => insert(connection, sent, project_no, &run)?,
+        None => {
+            let start_us = run.cells[at::START].integer();
+            if start_us.is_some_and(|start_us| !traces.marks.keeps_run(start_us)) {
+                // It was removed because of its age; its roll-ups have counted it.
+                traces.count_too_old(sent);
+                return Ok(());
+            }
+            insert(connection, traces, sent, project_no, &run)?
+        }
         Some((run_no, None)) => run_no,
         Some((run_no, Some(known))) => {
-            update(connection, sent, project_no, &known, run.cells)?;
+            update(connection, traces, sent, project_no, &known, run.cells)?;
             run_no
         }
     };
@@ -98,22 +111,46 @@ fn adds(known: &SqlRow<'_>, project_no: i64, cells: &[Cell<'_>]) -> rusqlite::Re
 }
 
 fn known(row: &SqlRow<'_>) -> rusqlite::Result<Known> {
+    let cells: Vec<_> = (KEYS..KEYS + COLUMNS)
+        .map(|column| Ok(Cell::stored(row.get_ref(column)?)))
+        .collect::<rusqlite::Result<_>>()?;
+    let project_no = row.get(1)?;
+    let series_no: Option<i64> = row.get(2)?;
+    let place = series_no
+        .zip(cells[at::START].integer())
+        .map(|(series_no, start_us)| {
+            Ok::<_, rusqlite::Error>(Place {
+                project_no,
+                series_no,
+                error_group_no: row.get(3)?,
+                start_us,
+            })
+        });
     Ok(Known {
         run_no: row.get(0)?,
-        project_no: row.get(1)?,
-        cells: (KEYS..KEYS + COLUMNS)
-            .map(|column| Ok(Cell::stored(row.get_ref(column)?)))
-            .collect::<rusqlite::Result<_>>()?,
+        project_no,
+        place: place.transpose()?,
+        cells,
     })
 }
 
 fn insert(
     connection: &Connection,
+    traces: &mut Traces,
     sent: Sent,
     project_no: i64,
     run: &SentRun<'_>,
 ) -> Result<i64, ApplyError> {
-    let more = params![run.run_id, project_no, sent.instance_id, sent.ts_ms];
+    let place = count_in(connection, traces, project_no, &run.cells)?;
+    let (series_no, group_no) = numbers(place);
+    let more = params![
+        run.run_id,
+        project_no,
+        sent.instance_id,
+        sent.ts_ms,
+        series_no,
+        group_no
+    ];
     connection
         .prepare_cached(INSERT)?
         .execute(with(&run.cells, more))?;
@@ -122,6 +159,7 @@ fn insert(
 
 fn update(
     connection: &Connection,
+    traces: &mut Traces,
     sent: Sent,
     project_no: i64,
     known: &Known,
@@ -131,11 +169,79 @@ fn update(
     if merged == known.cells && project_no == known.project_no {
         return Ok(());
     }
-    let more = params![known.run_no, project_no, sent.instance_id, sent.ts_ms];
+    if let Some(place) = known.place {
+        let figures = figures(connection, traces, place.project_no, &known.cells)?;
+        traces.deltas.count(place, &figures, &traces.marks, -1);
+    }
+    let place = count_in(connection, traces, project_no, &merged)?;
+    let (series_no, group_no) = numbers(place);
+    let more = params![
+        known.run_no,
+        project_no,
+        sent.instance_id,
+        sent.ts_ms,
+        series_no,
+        group_no
+    ];
     connection
         .prepare_cached(UPDATE)?
         .execute(with(&merged, more))?;
     Ok(())
+}
+
+fn numbers(place: Option<Place>) -> (Option<i64>, Option<i64>) {
+    (
+        place.map(|place| place.series_no),
+        place.and_then(|place| place.error_group_no),
+    )
+}
+
+fn figures(
+    connection: &Connection,
+    traces: &mut Traces,
+    project_no: i64,
+    cells: &[Cell<'_>],
+) -> rusqlite::Result<Figures> {
+    let feedback = cells[at::FEEDBACK].text();
+    let mut figures = Figures::of(cells);
+    figures.feedback = traces.feedback.read(connection, project_no, feedback)?;
+    Ok(figures)
+}
+
+/// Counts a run as it now is; nowhere while its start is not known.
+fn count_in(
+    connection: &Connection,
+    traces: &mut Traces,
+    project_no: i64,
+    cells: &[Cell<'_>],
+) -> Result<Option<Place>, ApplyError> {
+    let Some(start_us) = cells[at::START].integer() else {
+        return Ok(None);
+    };
+    let figures = figures(connection, traces, project_no, cells)?;
+    let start_ms = start_us.div_euclid(1_000);
+    let text = |column: usize| cells[column].text().unwrap_or("");
+    let key = SeriesKey {
+        project_no,
+        run_type: text(at::RUN_TYPE),
+        name: text(at::NAME),
+        model: text(at::MODEL),
+        is_root: figures.is_root,
+    };
+    let dictionary = &mut traces.dictionary;
+    let place = Place {
+        project_no,
+        series_no: dictionary.series(connection, key, start_ms)?,
+        error_group_no: match figures.is_error {
+            true => {
+                Some(dictionary.error_group(connection, project_no, text(at::ERROR), start_ms)?)
+            }
+            false => None,
+        },
+        start_us,
+    };
+    traces.deltas.count(place, &figures, &traces.marks, 1);
+    Ok(Some(place))
 }
 
 /// What is known with what was sent laid over it.

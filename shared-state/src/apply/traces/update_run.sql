@@ -8,5 +8,5 @@ UPDATE trace_runs SET
     completion_cost_details = ?25, price_model_id = ?26, tags = ?27, metadata = ?28, feedback = ?29,
     thread_id = ?30, reference_example_id = ?31, reference_dataset_id = ?32, is_in_dataset = ?33,
     app_path = ?34, last_queued_us = ?35, thread_evaluation_us = ?36, ls_user_id = ?37, is_abandoned = ?38,
-    project_no = ?40, writer_id = ?41, updated_ms = ?42
+    project_no = ?40, writer_id = ?41, updated_ms = ?42, series_no = ?43, error_group_no = ?44
 WHERE run_no = ?39

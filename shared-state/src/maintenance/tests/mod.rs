@@ -2,6 +2,7 @@
 
 mod retention_keeps;
 mod rollup_folds;
+mod traces_keep;
 
 use super::*;
 use crate::Fact;
