@@ -13,6 +13,7 @@ mod rates;
 mod refusals;
 mod standalone;
 mod troubles;
+mod watched;
 
 use std::time::Duration;
 
