@@ -43,6 +43,34 @@ pub struct TraceProjectRow {
     pub newest_start_us: Option<i64>,
 }
 
+/// Which runs are counted; all where nothing is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceFilter {
+    /// Of this type.
+    pub run_type: Option<String>,
+    /// Of this name.
+    pub name: Option<String>,
+    /// Of this model.
+    pub model: Option<String>,
+}
+
+impl TraceFilter {
+    /// Whether it leaves anything out.
+    pub fn is_some(&self) -> bool {
+        *self != Self::default()
+    }
+
+    pub(crate) fn admits(&self, run_type: &str, name: &str, model: &str) -> bool {
+        [
+            (&self.run_type, run_type),
+            (&self.name, name),
+            (&self.model, model),
+        ]
+        .into_iter()
+        .all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == found))
+    }
+}
+
 /// Percentiles by nearest rank, each within 0.8 % of the value that has that rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -114,7 +142,7 @@ pub struct TraceTotals {
     pub to_ms: TimeMs,
     /// Runs of all types, roots or not.
     pub runs: u64,
-    /// Roots: one for each trace.
+    /// Roots, one for each trace; with a filter all runs that it admits.
     pub roots: TraceFigures,
     /// LLM runs.
     pub llm: TraceFigures,
@@ -142,7 +170,7 @@ pub struct TraceGroup {
 pub struct TraceBucket {
     /// Its start.
     pub ts_ms: TimeMs,
-    /// Roots.
+    /// Roots; with a filter all runs that it admits.
     pub roots: TraceFigures,
     /// LLM runs.
     pub llm: TraceFigures,

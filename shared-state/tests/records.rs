@@ -71,7 +71,8 @@ async fn runs_are_upserted_together_with_the_cursor() {
         writer.cursors(instance.agent_id).await.unwrap()["runs"],
         json!({"at": 3})
     );
-    let totals = place.read(|snapshot| snapshot.trace_totals(1, T0 - 1, T0 + 1));
+    let totals =
+        place.read(|snapshot| snapshot.trace_totals(1, T0 - 1, T0 + 1, &TraceFilter::default()));
     assert_eq!(
         (totals.runs, totals.roots.runs, totals.usage.total_tokens),
         (1, 1, Some(TraceSum { sum: 12, runs: 1 }))

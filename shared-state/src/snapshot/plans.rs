@@ -14,8 +14,11 @@ const SMALL: [&str; 8] = [
     "state",
 ];
 /// Walks that end at their limit: newest first along the table's own order or an index that holds the order.
-const LIMITED: [(&str, &str); 5] = [
+const LIMITED: [(&str, &str); 7] = [
     ("PROJECTS", "SCAN p"),
+    // The list of one run, and what the query itself has cut before.
+    ("PARENTS", "SCAN above VIRTUAL TABLE"),
+    ("CHILDREN", "SCAN beside"),
     ("EVENTS", "SCAN e"),
     ("INCARNATION", "SCAN incarnations"),
     ("ALERTS", "SCAN a USING INDEX alerts_by_time"),

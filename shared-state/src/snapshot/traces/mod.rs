@@ -2,6 +2,7 @@
 //! What was not received is absent, never zero.
 
 mod errors;
+mod family;
 mod pieces;
 mod projects;
 mod run;
@@ -35,6 +36,7 @@ pub(super) fn queries() -> Vec<(&'static str, &'static str)> {
         runs::QUERIES,
         errors::QUERIES,
         run::QUERIES,
+        family::QUERIES,
     ]
     .concat()
 }

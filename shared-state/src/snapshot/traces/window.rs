@@ -9,7 +9,9 @@ use super::pieces::{DAY_MS, HOUR_MS, MINUTE_MS, Piece, ceil, cut, floor, round};
 use super::sums::{Sums, figure_columns};
 use super::{Result, Snapshot, unsigned};
 use crate::trace_rollup::{Feedback, feedback_from_json, plain};
-use crate::{TimeMs, TraceBucket, TraceFeedback, TraceGroup, TraceTotals, TraceWindow};
+use crate::{
+    TimeMs, TraceBucket, TraceFeedback, TraceFilter, TraceGroup, TraceTotals, TraceWindow,
+};
 
 /// Columns of a chart: more than a screen has.
 const COLUMNS_MAX: i64 = 2_000;
@@ -49,7 +51,7 @@ struct Series {
     run_type: String,
     name: String,
     model: String,
-    is_root: bool,
+    is_counted: bool,
     is_llm: bool,
     sums: Sums,
 }
@@ -77,6 +79,7 @@ impl Snapshot<'_> {
         from_ms: TimeMs,
         to_ms: TimeMs,
         column_ms: i64,
+        filter: &TraceFilter,
     ) -> Result<TraceWindow> {
         let marks = self.trace_marks()?;
         let (from_ms, to_ms) = round(from_ms, to_ms, &marks);
@@ -86,7 +89,7 @@ impl Snapshot<'_> {
             MINUTE_MS,
         );
         let pieces = cut(from_ms, to_ms, column_ms, &marks);
-        let pass = self.trace_pass(project_no, &pieces, Some(column_ms))?;
+        let pass = self.trace_pass(project_no, &pieces, Some(column_ms), filter)?;
         Ok(TraceWindow {
             totals: totals(&pass, from_ms, to_ms),
             by_model: groups(&pass, |series| {
@@ -112,11 +115,12 @@ impl Snapshot<'_> {
         project_no: i64,
         from_ms: TimeMs,
         to_ms: TimeMs,
+        filter: &TraceFilter,
     ) -> Result<TraceTotals> {
         let marks = self.trace_marks()?;
         let (from_ms, to_ms) = round(from_ms, to_ms, &marks);
         let pieces = cut(from_ms, to_ms, DAY_MS, &marks);
-        let pass = self.trace_pass(project_no, &pieces, None)?;
+        let pass = self.trace_pass(project_no, &pieces, None, filter)?;
         Ok(totals(&pass, from_ms, to_ms))
     }
 
@@ -125,6 +129,7 @@ impl Snapshot<'_> {
         project_no: i64,
         pieces: &[Piece],
         column_ms: Option<i64>,
+        filter: &TraceFilter,
     ) -> Result<Pass> {
         let series = self.all(SERIES, [project_no], |row| {
             let run_type: String = row.get(1)?;
@@ -133,13 +138,17 @@ impl Snapshot<'_> {
                 run_type,
                 name: row.get(2)?,
                 model: row.get(3)?,
-                is_root: row.get(4)?,
+                is_counted: filter.is_some() || row.get(4)?,
                 sums: Sums::default(),
             };
             Ok((row.get(0)?, series))
         })?;
+        let fits = |series: &Series| filter.admits(&series.run_type, &series.name, &series.model);
         let mut pass = Pass {
-            series: series.into_iter().collect(),
+            series: series
+                .into_iter()
+                .filter(|(_, series)| fits(series))
+                .collect(),
             ..Pass::default()
         };
         for piece in pieces {
@@ -172,12 +181,12 @@ impl Pass {
                 sum.sum += given.sum;
             }
         }
-        let Some(column_ms) = column_ms.filter(|_| series.is_root || series.is_llm) else {
+        let Some(column_ms) = column_ms.filter(|_| series.is_counted || series.is_llm) else {
             return Ok(());
         };
         let ts_ms = floor(row.get(1)?, column_ms);
         let column = self.columns.entry(ts_ms).or_default();
-        if series.is_root {
+        if series.is_counted {
             column.roots.add_row(row, FIRST, false)?;
         }
         if series.is_llm {
@@ -191,7 +200,7 @@ fn totals(pass: &Pass, from_ms: TimeMs, to_ms: TimeMs) -> TraceTotals {
     let (mut roots, mut llm, mut runs) = (Sums::default(), Sums::default(), 0);
     for series in pass.series.values().filter(|series| series.sums.runs > 0) {
         runs += series.sums.runs;
-        if series.is_root {
+        if series.is_counted {
             roots.add(&series.sums);
         }
         if series.is_llm {

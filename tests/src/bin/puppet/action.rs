@@ -18,6 +18,7 @@ Messages:
   live=INTERVAL                heartbeats until TERM, INT or a stop message
   event=KIND:MESSAGE  metrics=NAME:VALUE  put=KEY:JSON  delete=KEY  stopping=REASON
   records=ID                   one langsmith_run with a cursor; waits for its ack, then says event acknowledged
+  rows=FILE                    each line of FILE is `[KIND, [ROW, …]]`; sent as records, one after the other's ack
   count=INTERVAL               until TERM, INT or a stop message, for N = 1, 2 …: heartbeat N, records N, `line N` on stderr, and on
                                stdout with a rest in its middle; then waits for all acks
   burst=N                      records 1 … N without looking at their acks
@@ -71,6 +72,7 @@ pub(crate) enum Action {
     Delete(String),
     Stopping(String),
     Records(u64),
+    Rows(PathBuf),
     Burst(u64),
     AwaitAcks(u64),
     AwaitAck(u64),
@@ -137,6 +139,7 @@ impl FromStr for Action {
             }
             "delete" => Self::Delete(value.to_owned()),
             "stopping" => Self::Stopping(value.to_owned()),
+            "rows" => Self::Rows(file()),
             "records" => Self::Records(value.parse()?),
             "burst" => Self::Burst(value.parse()?),
             "await-acks" => Self::AwaitAcks(value.parse()?),

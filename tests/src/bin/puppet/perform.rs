@@ -72,6 +72,7 @@ impl Puppet {
             Action::Live(interval) => self.live(*interval)?,
             Action::Idle => self.idle()?,
             Action::Records(id) => self.send_records(*id)?,
+            Action::Rows(file) => self.send_rows(file)?,
             Action::Burst(count) => (1..=*count).try_for_each(put_records)?,
             Action::AwaitAcks(count) => self.await_acks(*count)?,
             Action::AwaitAck(id) => self.await_answer(*id, true)?,
@@ -184,6 +185,21 @@ impl Puppet {
         put_records(id)?;
         self.await_answer(id, true)?;
         self.speak(&Action::Event("acknowledged".to_owned(), id.to_string()))?;
+        Ok(())
+    }
+
+    /// Rows of the test's own, whatever they look like.
+    fn send_rows(&mut self, file: &Path) -> Result<()> {
+        for (line, id) in std::fs::read_to_string(file)?.lines().zip(1..) {
+            let (kind, rows) = serde_json::from_str(line)?;
+            say(&AgentMessage::Records(Records {
+                id,
+                kind,
+                rows,
+                cursor: None,
+            }))?;
+            self.await_answer(id, true)?;
+        }
         Ok(())
     }
 
