@@ -5,6 +5,7 @@ import * as keys from "./keys.js";
 import { keepTicking, moment } from "./times.js";
 import { startCharts } from "./charts.js";
 import { startLog } from "./log.js";
+import { startTraces } from "./traces.js";
 
 const stream = document.body.dataset.stream;
 const url = () => new URL(location.href);
@@ -13,7 +14,7 @@ const byId = (id) => document.getElementById(id);
 function streamUrl() {
   const params = url().searchParams;
   const sent = new URLSearchParams();
-  for (const name of ["state", "q", "range", "level"]) if (params.get(name)) sent.set(name, params.get(name));
+  for (const name of ["state", "q", "range", "level", "project", "from", "to", "type", "name", "model"]) if (params.get(name)) sent.set(name, params.get(name));
   if (stream.startsWith("/events/agents/")) return stream;
   return sent.size ? `${stream}?${sent}` : stream;
 }
@@ -142,6 +143,7 @@ startFleet();
 startTooltips();
 startCharts(byId("charts"), live);
 startLog(byId("log"), live, setParam);
+startTraces(live);
 if (stream) {
   live.open(streamUrl());
   if (url().searchParams.get("paused") === "1") setPaused(true);

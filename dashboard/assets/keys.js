@@ -16,7 +16,7 @@ function isTyping(element) {
 }
 
 function step(direction) {
-  const links = [...document.querySelectorAll("#fleet tr th a, #alerts tr td a, #events tr td a")];
+  const links = [...document.querySelectorAll("#fleet tr th a, #alerts tr td a, #events tr td a, #trace-slowest tr td a, #trace-errors tr td a, #trace-pending tr td a")];
   if (!links.length) return;
   const at = links.indexOf(document.activeElement);
   const next = links[at < 0 ? (direction > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + direction))];
@@ -43,7 +43,7 @@ export function listen(actions) {
       return;
     }
     const act = {
-      "/": () => document.querySelector("#search, #log-search")?.focus(),
+      "/": () => document.querySelector("#search, #log-search, #trace-name")?.focus(),
       g: () => { goUntil = Date.now() + SEQUENCE_MS; },
       j: () => step(1),
       k: () => step(-1),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
 
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 12] = [
     (
         "style.css",
         "text/css; charset=utf-8",
@@ -22,6 +22,13 @@ const FILES: [(&str, &str, &str); 9] = [
     ("times.js", JAVASCRIPT, include_str!("../assets/times.js")),
     ("keys.js", JAVASCRIPT, include_str!("../assets/keys.js")),
     ("charts.js", JAVASCRIPT, include_str!("../assets/charts.js")),
+    (
+        "figures.js",
+        JAVASCRIPT,
+        include_str!("../assets/figures.js"),
+    ),
+    ("plot.js", JAVASCRIPT, include_str!("../assets/plot.js")),
+    ("traces.js", JAVASCRIPT, include_str!("../assets/traces.js")),
     ("log.js", JAVASCRIPT, include_str!("../assets/log.js")),
     (
         "icon.svg",

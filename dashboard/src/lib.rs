@@ -5,6 +5,7 @@
 //! - `environment`, `settings`, `token`: what it is told at the start.
 //! - `observer` → `view`: one thread watches the file; what all pages share is read and rendered once.
 //! - `store`, `log_tail`, `questions`: what only one page needs, in bounded pieces.
+//! - `traces`: what the page of traces shows of one moment, and how fresh it is.
 //! - `verdict`, `words`, `text`, `bars`, `sparks`: from rows to what people read.
 //! - `parts`, `pages`: HTML in pieces that can be sent again one by one.
 //! - `query`, `screen`, `stream`: a page as the URL describes it, shown once or kept live.
@@ -36,6 +37,7 @@ pub mod store;
 pub mod stream;
 pub mod text;
 pub mod token;
+pub mod traces;
 pub mod verdict;
 pub mod view;
 pub mod words;

@@ -1,5 +1,5 @@
 //! `/metrics`: the fleet in Prometheus' text format 0.0.4. One series for each instance, none for each figure of an
-//! agent: those have names that agents choose, and belong to `/api/v1/`.
+//! agent: those have names that agents choose, and belong to `/api/v1/`. One series for each of a few projects of traces.
 
 use std::fmt::Write as _;
 
@@ -10,6 +10,7 @@ use shared_state::InstanceRow;
 
 use crate::app::App;
 use crate::observer::now_ms;
+use crate::traces::ask::{self, LastHour};
 use crate::verdict;
 use crate::view::{Seen, View};
 
@@ -20,8 +21,18 @@ pub async fn metrics(State(app): State<App>) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
     )];
-    (format, text(&view, now_ms())).into_response()
+    let mut text = text(&view, now_ms());
+    // A question that fails leaves the rest as it is: whoever watches the fleet needs it most when something is wrong.
+    if view.seen.is_ok()
+        && let Ok(hours) = ask::last_hours(&app, PROJECTS_MAX).await
+    {
+        write_traces(&mut text, &hours, now_ms());
+    }
+    (format, text).into_response()
 }
+
+/// Projects of traces that are told, the first by name: each is a few series.
+const PROJECTS_MAX: usize = 50;
 
 type Column = (
     &'static str,
@@ -144,6 +155,70 @@ fn write_seen(out: &mut String, seen: &Seen, now_ms: i64) {
                 let _ = writeln!(
                     out,
                     "{name}{{instance=\"{instance}\",agent=\"{agent}\"}} {value}"
+                );
+            }
+        }
+    }
+}
+
+type OfProject = (
+    &'static str,
+    &'static str,
+    fn(&LastHour, i64) -> Option<f64>,
+);
+
+/// Gauges, also of what is counted: figures of a window go down, and what has left the database is not counted for ever.
+const OF_PROJECTS: [OfProject; 7] = [
+    (
+        "agents_traces_watermark_lag_seconds",
+        "Age of the time before which all runs have been read",
+        |hour, now_ms| hour.project.watermark_ms.map(|ms| seconds(now_ms - ms)),
+    ),
+    (
+        "agents_traces_pull_age_seconds",
+        "Age of the last pull",
+        |hour, now_ms| hour.project.last_pull_ms.map(|ms| seconds(now_ms - ms)),
+    ),
+    (
+        "agents_traces_pending_runs",
+        "Runs that have not ended",
+        |hour, _| hour.project.pending_runs.map(|runs| runs as f64),
+    ),
+    (
+        "agents_traces_failing",
+        "1 while something keeps the agent from pulling",
+        |hour, _| {
+            let error = hour.project.error.as_deref();
+            error.map(|error| f64::from(u8::from(!error.is_empty())))
+        },
+    ),
+    (
+        "agents_traces_last_hour_runs",
+        "Runs that began in the last 60 minutes",
+        |hour, _| Some(hour.totals.runs as f64),
+    ),
+    (
+        "agents_traces_last_hour_traces",
+        "Of these, traces",
+        |hour, _| Some(hour.totals.roots.runs as f64),
+    ),
+    (
+        "agents_traces_last_hour_errors",
+        "Of these traces, failed",
+        |hour, _| Some(hour.totals.roots.errors as f64),
+    ),
+];
+
+fn write_traces(out: &mut String, hours: &[LastHour], now_ms: i64) {
+    for (name, help, value) in OF_PROJECTS {
+        head(out, name, "gauge", help);
+        for hour in hours {
+            if let Some(value) = value(hour, now_ms) {
+                let id = escaped(&hour.project.project_id);
+                let title = escaped(hour.project.name.as_deref().unwrap_or_default());
+                let _ = writeln!(
+                    out,
+                    "{name}{{project_id=\"{id}\",project=\"{title}\"}} {value}"
                 );
             }
         }

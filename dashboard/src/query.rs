@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::verdict;
 
 /// Longer query strings are not ours.
-const QUERY_BYTES_MAX: usize = 2_048;
+pub const QUERY_BYTES_MAX: usize = 2_048;
 
 /// Longer searches match nothing: a name has 128 characters at most.
 const SEARCH_CHARS_MAX: usize = 128;
@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    fn parse(uri: &axum::http::Uri) -> Result<Self, Problem> {
+    pub(crate) fn parse(uri: &axum::http::Uri) -> Result<Self, Problem> {
         if uri.query().map_or(0, str::len) > QUERY_BYTES_MAX {
             return Err(Problem::bad_parameter(format!(
                 "the query is longer than {QUERY_BYTES_MAX} bytes"
@@ -191,13 +191,14 @@ impl FleetQuery {
 }
 
 /// Ranges of the charts that have a name, shortest first, with their length.
-pub const SPANS: [(&str, i64); 6] = [
+pub const SPANS: [(&str, i64); 7] = [
     ("15m", 900_000),
     ("1h", 3_600_000),
     ("6h", 21_600_000),
     ("24h", 86_400_000),
     ("7d", 604_800_000),
     ("30d", 2_592_000_000),
+    ("90d", 7_776_000_000),
 ];
 
 /// Shorter charts have a point or two.
@@ -219,13 +220,18 @@ pub enum Span {
 }
 
 impl Span {
-    /// From `range=`, or `from=` and `to=` in milliseconds.
+    /// From `range=`, or `from=` and `to=` in milliseconds; the shortest where neither is given.
     pub fn read(params: &Params) -> Result<Self, Problem> {
+        // Of an hour, the first minutes after a start would show a sliver.
+        Self::read_or(params, 0)
+    }
+
+    /// The same with another default, an index of `SPANS`.
+    pub fn read_or(params: &Params, default: usize) -> Result<Self, Problem> {
         let from = params.number("from", (0, TIME_MS_MAX), -1)?;
         let to = params.number("to", (0, TIME_MS_MAX), -1)?;
         if from < 0 && to < 0 {
-            // Of an hour, the first minutes after a start would show a sliver.
-            let mut choices = vec![("15m", 0)];
+            let mut choices = vec![(SPANS[default].0, default)];
             choices.extend(SPANS.iter().enumerate().map(|(n, (name, _))| (*name, n)));
             return Ok(Self::Last(params.choice("range", &choices)?));
         }
@@ -247,7 +253,7 @@ impl Span {
 }
 
 /// For a query value; the rest of a URL is ours.
-fn percent_encoded(text: &str) -> String {
+pub fn percent_encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {

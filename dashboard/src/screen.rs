@@ -1,6 +1,8 @@
 //! A page as its URL describes it: which facts it needs, its changing parts, and the whole of it.
 //! The same description is shown once and kept live by a stream, so that both always agree.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use maud::Markup;
@@ -10,12 +12,14 @@ use crate::app::{App, STREAMS_MAX};
 use crate::bars::BarRange;
 use crate::log_tail::LogError;
 use crate::pages::log::{LINES, Log};
-use crate::pages::{agent, fleet, help, lists, system};
+use crate::pages::{agent, fleet, help, lists, system, traces};
 use crate::parts::Parts;
 use crate::problem::Problem;
 use crate::query::{FleetQuery, Params, Span, Theme};
 use crate::questions;
-use crate::router::Id;
+use crate::router::{Id, RunId};
+use crate::traces::ask;
+use crate::traces::query::TracesQuery;
 use crate::view::View;
 
 /// Rows on the pages of alerts and events.
@@ -34,6 +38,10 @@ pub enum Screen {
     Events(u8, Option<i64>),
     /// The system itself.
     System,
+    /// Traces of a project.
+    Traces(TracesQuery),
+    /// One run.
+    TraceRun(String),
 }
 
 impl Screen {
@@ -77,6 +85,14 @@ impl Screen {
                     ..EventFilter::default()
                 };
                 lists::events_parts(view, &questions::events(app, filter).await?, *level)
+            }
+            Self::Traces(_) if !is_there => traces::parts(view, None),
+            Self::Traces(query) => {
+                traces::parts(view, Some(&ask::moment(app, query.clone()).await?))
+            }
+            Self::TraceRun(_) if !is_there => traces::run::parts(view, None),
+            Self::TraceRun(run_id) => {
+                traces::run::parts(view, Some(&ask::run(app, run_id.clone()).await?))
             }
             Self::System => system::parts(view, &system_facts(app, is_there).await?),
         })
@@ -135,10 +151,7 @@ pub async fn show_agent(
     params: Params,
 ) -> Result<Response, Problem> {
     let (span, theme) = (Span::read(&params)?, Theme::read(&params)?);
-    let view = app.observer.view(None).await;
-    if let Err(waiting) = &view.seen {
-        return Err(Problem::unavailable(waiting.title, waiting.detail.clone()));
-    }
+    let view = seen(&app).await?;
     let facts = agent_facts(&app, &view, id).await?;
     let log = match facts.instance.log_path.clone() {
         Some(path) => questions::log(Some(path), questions::Part::Tail(LINES)).await,
@@ -190,6 +203,37 @@ pub async fn show_system(State(app): State<App>, params: Params) -> Result<Respo
         &Screen::System.parts(&app, &view).await?,
         theme,
     )))
+}
+
+/// `GET /traces`
+pub async fn show_traces(State(app): State<App>, params: Params) -> Result<Response, Problem> {
+    let (query, theme) = (TracesQuery::read(&params)?, Theme::read(&params)?);
+    let view = seen(&app).await?;
+    let moment = ask::moment(&app, query).await?;
+    let parts = traces::parts(&view, Some(&moment));
+    Ok(html(traces::page(&parts, &moment, theme)))
+}
+
+/// `GET /traces/runs/{run_id}`
+pub async fn show_trace_run(
+    State(app): State<App>,
+    RunId(run_id): RunId,
+    params: Params,
+) -> Result<Response, Problem> {
+    let theme = Theme::read(&params)?;
+    let view = seen(&app).await?;
+    let facts = ask::run(&app, run_id).await?;
+    let parts = traces::run::parts(&view, Some(&facts));
+    Ok(html(traces::run::page(&parts, &facts, theme)))
+}
+
+/// The present moment, where there is a database to read.
+async fn seen(app: &App) -> Result<Arc<View>, Problem> {
+    let view = app.observer.view(None).await;
+    match &view.seen {
+        Ok(_) => Ok(view),
+        Err(waiting) => Err(Problem::unavailable(waiting.title, waiting.detail.clone())),
+    }
 }
 
 /// `GET /help`

@@ -25,8 +25,10 @@ use crate::parts::Sent;
 use crate::problem::Problem;
 use crate::query::{FleetQuery, Params};
 use crate::questions::{self, Part};
-use crate::router::Id;
+use crate::router::{Id, RunId};
 use crate::screen::Screen;
+use crate::traces::ask;
+use crate::traces::query::TracesQuery;
 use crate::words;
 
 /// Browsers connect again after this time.
@@ -43,6 +45,9 @@ const LOG_EVERY: Duration = Duration::from_millis(500);
 
 /// Pages that ask the store are renewed no more often than this.
 const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// Asking for traces costs tens of milliseconds over years of them, and people look at sums, not at single runs.
+const ASK_TRACES_EVERY: Duration = Duration::from_secs(1);
 
 /// `GET /events/fleet`
 pub async fn fleet(State(app): State<App>, params: Params) -> Result<Response, Problem> {
@@ -69,6 +74,16 @@ pub async fn system(State(app): State<App>) -> Result<Response, Problem> {
     open(app, Screen::System).await
 }
 
+/// `GET /events/traces`
+pub async fn traces(State(app): State<App>, params: Params) -> Result<Response, Problem> {
+    open(app, Screen::Traces(TracesQuery::read(&params)?)).await
+}
+
+/// `GET /events/traces/runs/{run_id}`
+pub async fn trace_run(State(app): State<App>, RunId(run_id): RunId) -> Result<Response, Problem> {
+    open(app, Screen::TraceRun(run_id)).await
+}
+
 async fn open(app: App, screen: Screen) -> Result<Response, Problem> {
     let Ok(permit) = Semaphore::try_acquire_owned(Arc::clone(&app.streams)) else {
         return Err(Problem::unavailable(
@@ -77,11 +92,12 @@ async fn open(app: App, screen: Screen) -> Result<Response, Problem> {
         ));
     };
     let looking = app.observer.look(screen.range()).await;
-    if let Screen::Agent(id) = screen
-        && looking.views.borrow().seen.is_ok()
-    {
-        // An unknown id is an answer, not an empty stream.
-        questions::instance(&app, id).await?;
+    let is_there = looking.views.borrow().seen.is_ok();
+    // An unknown id is an answer, not an empty stream.
+    match &screen {
+        Screen::Agent(id) if is_there => drop(questions::instance(&app, *id).await?),
+        Screen::TraceRun(id) if is_there => drop(ask::known_run(&app, id.clone()).await?),
+        _ => {}
     }
     // One event waits for the connection; while it does, newer views replace each other.
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
@@ -219,6 +235,7 @@ impl Live {
     fn spacing(&self) -> Duration {
         match self.screen {
             Screen::Fleet(_) => Duration::ZERO,
+            Screen::Traces(_) => ASK_TRACES_EVERY,
             _ => ASK_EVERY,
         }
     }

@@ -83,6 +83,12 @@ pub fn figure(name: &str, value: f64) -> String {
         Unit::BytesPerSecond => format!("{}/s", bytes(value)),
         Unit::PerSecond => format!("{}/s", number(value)),
         Unit::Milliseconds => ms(value),
+        Unit::Microseconds if value.abs() >= 60e6 => duration((value / 1000.0) as i64),
+        Unit::Microseconds if value != 0.0 && value.abs() < 1e6 => {
+            format!("{} ms", number(value / 1000.0))
+        }
+        Unit::Microseconds => format!("{} s", number(value / 1e6)),
+        Unit::Dollars => dollars(value),
         Unit::Seconds if value.abs() < 60.0 => format!("{} s", number(value)),
         Unit::Seconds => ms(value * 1000.0),
         Unit::None => number(value),
@@ -97,18 +103,22 @@ enum Unit {
     BytesPerSecond,
     PerSecond,
     Milliseconds,
+    Microseconds,
+    Dollars,
     Seconds,
     None,
 }
 
 fn unit(name: &str) -> Unit {
     // As whole words: `free_kilobytes` are no bytes.
-    const ENDINGS: [(&str, Unit); 7] = [
+    const ENDINGS: [(&str, Unit); 9] = [
         ("bytes_per_second", Unit::BytesPerSecond),
         ("per_second", Unit::PerSecond),
         ("percent", Unit::Percent),
         ("bytes", Unit::Bytes),
         ("ms", Unit::Milliseconds),
+        ("us", Unit::Microseconds),
+        ("usd", Unit::Dollars),
         ("seconds", Unit::Seconds),
         ("s", Unit::Seconds),
     ];
@@ -120,6 +130,26 @@ fn unit(name: &str) -> Unit {
         .iter()
         .find(|(ending, _)| ends_with(ending))
         .map_or(Unit::None, |(_, unit)| *unit)
+}
+
+/// Dollars to the cent, and what is less than one to two digits: prices of tokens are small.
+fn dollars(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1000.0 || !value.is_finite() {
+        return format!("${}", number(value));
+    }
+    if size >= 1.0 || size == 0.0 {
+        return format!("${value:.2}");
+    }
+    if size < 1e-6 {
+        return format!("${value:.1e}");
+    }
+    // From 0.1 on two digits, below that one more for each zero.
+    let (mut digits, mut hundredths) = (2, size * 100.0);
+    while hundredths < 10.0 && digits < 8 {
+        (digits, hundredths) = (digits + 1, hundredths * 10.0);
+    }
+    format!("${value:.digits$}")
 }
 
 fn scaled(value: f64, step: f64, units: &[&str]) -> String {
@@ -184,6 +214,8 @@ mod tests {
             ("queue_rows", 1234.0, "1\u{202f}234"),
             ("queue_rows", 0.0, "0"),
             ("runs", 12_345_678.0, "12.3 M"),
+            ("latency_us", 1_250_000.0, "1.25 s"),
+            ("total_cost_usd", 0.0123, "$0.012"),
             ("odd", f64::NAN, "–"),
         ];
         for (name, value, words) in cases {

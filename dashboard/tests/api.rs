@@ -131,13 +131,24 @@ async fn the_description_names_every_path_and_every_path_answers() {
     let ids = place.register(&["alpha"]).await;
     place.run(ids[0], 41, "fine").await;
     std::fs::write(place.log_path(0), "2026-11-24T21:08:01.123Z out x\n").unwrap();
+    let run = serde_json::json!({"run_id": "r-1", "project_id": "p-1"});
+    let batch = RecordsBatch {
+        instance_id: ids[0],
+        kind: "langsmith_run".into(),
+        rows: vec![run],
+        cursor: None,
+        ts_ms: now_ms(),
+    };
+    place.commit(Fact::Records(batch)).await;
     let server = Server::start(&place).await;
     let openapi = server.get("/api/v1/openapi.json").await.json();
     assert!(openapi["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = openapi["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 12);
+    assert_eq!(paths.len(), 22);
     for (path, item) in paths {
-        let answer = server.get(&path.replace("{id}", "1")).await;
+        let answer = server
+            .get(&path.replace("{id}", "1").replace("{run_id}", "r-1"))
+            .await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         assert!(item["get"]["responses"]["200"].is_object(), "{path}");
     }

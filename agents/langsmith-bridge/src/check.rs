@@ -148,11 +148,7 @@ impl Report {
         };
         match found {
             Ok(Some(project)) => {
-                let endpoint = connection.client.endpoint();
-                let tenant = project.tenant_id.as_deref();
-                let page = tenant.map(|tenant| endpoint.project_page(tenant, &project.id));
-                let page = page.map_or(String::new(), |page| format!(", {page}"));
-                self.pass(&subject, &format!("{}{page}", project.id));
+                self.pass(&subject, &project.id);
                 Some(project)
             }
             Ok(None) => {

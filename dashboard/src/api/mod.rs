@@ -2,6 +2,8 @@
 //! Shapes are in `shapes`; nothing here judges.
 
 pub mod shapes;
+pub mod trace_shapes;
+pub mod traces;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -46,6 +48,7 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/events", get(events))
         .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/system", get(system))
+        .merge(traces::routes())
 }
 
 async fn openapi() -> Response {

@@ -13,8 +13,8 @@ use crate::view::View;
 const KEYS: [(&str, &str); 10] = [
     ("/", "search"),
     (
-        "g then f, a, e, s, h",
-        "go to Fleet, Alerts, Events, System, Help",
+        "g then f, r, a, e, s, h",
+        "go to Fleet, Traces, Alerts, Events, System, Help",
     ),
     ("j, k", "next and previous row"),
     ("Enter", "open the row"),
@@ -24,6 +24,35 @@ const KEYS: [(&str, &str); 10] = [
     ("← →", "move the cursor of a chart that has the focus"),
     ("Esc", "leave the search, clear a selection, end a zoom"),
     ("?", "this page"),
+];
+
+/// What the figures on the page of traces mean.
+const TRACES: [(&str, &str); 7] = [
+    (
+        "count",
+        "traces, which are runs without a parent; with a type, name or model chosen, the runs that fit it",
+    ),
+    (
+        "p50, p95, p99",
+        "half, 95 and 99 of 100 ended runs took at most so long; read from a histogram, at most 1 % off the exact value",
+    ),
+    (
+        "tokens, cost",
+        "summed over LLM runs only: their parents repeat the same tokens and would count them twice",
+    ),
+    ("–", "was not received, which is not zero"),
+    (
+        "change",
+        "against the window of the same length just before",
+    ),
+    (
+        "watermark, lag",
+        "everything that began before the watermark has been read; the lag is its age",
+    ),
+    (
+        "settling",
+        "ended a moment ago: tokens, cost and feedback may still arrive, so that they are read again",
+    ),
 ];
 
 const MEANINGS: [&str; 9] = [
@@ -75,6 +104,12 @@ pub fn page(view: &View, theme: Theme) -> Markup {
                     dt { "paused" } dd { "you paused; nothing moves until you resume" }
                     dt { "reconnecting" } dd { "the dashboard does not answer; it is tried again by itself" }
                     dt { "stale" } dd { "the dashboard answers, but the coordinator is down or the database is not there" }
+                }
+            }
+            section {
+                h2 { "Traces" }
+                dl.states {
+                    @for (word, meaning) in TRACES { dt { (word) } dd { (meaning) } }
                 }
             }
             section {

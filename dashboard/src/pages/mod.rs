@@ -10,5 +10,6 @@ pub mod pieces;
 pub mod row;
 pub mod shell;
 pub mod system;
+pub mod traces;
 
 pub use shell::problem;

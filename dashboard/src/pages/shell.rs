@@ -28,8 +28,9 @@ pub struct Frame<'a> {
 }
 
 /// The entries of the navigation, each with the letter that follows `g`.
-const PLACES: [(&str, &str, &str); 5] = [
+const PLACES: [(&str, &str, &str); 6] = [
     ("Fleet", "/", "f"),
+    ("Traces", "/traces", "r"),
     ("Alerts", "/alerts", "a"),
     ("Events", "/events", "e"),
     ("System", "/system", "s"),

@@ -66,6 +66,7 @@ fn fleet() -> AgentsFile {
         .puppet("starting", "ready_timeout = \"1h\"", &["idle"])
         .program("performance-monitor", env, &["performance-monitor"])
         .program("langsmith-bridge", "", &["langsmith-bridge"])
+        .puppet("courier", "", &crate::traces::COURIER)
 }
 
 fn judge_all_pages(theme: &str) {
@@ -79,6 +80,7 @@ fn judge_all_pages(theme: &str) {
     ] {
         stage.scene.wait_for_state(name, state);
     }
+    crate::traces::send_samples(&stage);
     let monitor = stage.scene.instance("performance-monitor").instance_id;
     stage.open("/alerts");
     stage.wait_for("all('#alerts tr').length > 0");
@@ -97,6 +99,18 @@ fn judge_all_pages(theme: &str) {
                 &format!("/agents/{monitor}"),
                 "connection() === 'live' && one('#charts .curve')",
             ),
+            (
+                "/traces",
+                "connection() === 'live' && all('#trace-models tr').length > 0 && one('#trace-charts .column')",
+            ),
+            (
+                "/traces?type=llm&model=gpt-x&from=60000&to=3600000",
+                "connection() === 'live' && one('#trace-chosen')",
+            ),
+            (
+                "/traces/runs/root-1",
+                "connection() === 'live' && one('#run-children tr')",
+            ),
             ("/alerts", "connection() === 'live'"),
             (
                 "/events",
@@ -105,7 +119,8 @@ fn judge_all_pages(theme: &str) {
             ("/system", "connection() === 'live'"),
             ("/help", "document.readyState === 'complete'"),
         ] {
-            stage.open(&format!("{path}?theme={theme}"));
+            let joint = if path.contains('?') { '&' } else { '?' };
+            stage.open(&format!("{path}{joint}theme={theme}"));
             stage.wait_for(is_ready);
             stage.check(&format!(
                 "document.documentElement.dataset.theme === '{theme}'"

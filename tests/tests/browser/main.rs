@@ -22,4 +22,5 @@ mod session;
 mod stage;
 mod tabs;
 mod themes;
+mod traces;
 mod url_state;

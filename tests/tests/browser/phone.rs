@@ -32,6 +32,7 @@ fn no_page_scrolls_sideways_on_a_phone() {
             "env = { PERFORMANCE_MONITOR_INTERVAL = \"300ms\" }",
             &["performance-monitor"],
         );
+    let agents = agents.puppet("courier", "", &crate::traces::COURIER);
     let mut stage = Stage::started(&agents);
     stage.browser.resize(WIDTH, 844, true);
     let ids: Vec<i64> = ["short", long, "performance-monitor"]
@@ -49,6 +50,26 @@ fn no_page_scrolls_sideways_on_a_phone() {
             "connection() === 'live' && one('#charts .curve, #charts .empty, .card .empty')",
         );
         stage.wait_for("lines().length > 0 || shown(one('#log-excuse'))");
+        check_width(&stage);
+    }
+    stage.open("/traces");
+    stage.wait_for("one('#trace-empty .set-up')");
+    check_width(&stage);
+    crate::traces::send_samples(&stage);
+    for (path, is_ready) in [
+        (
+            "/traces",
+            "all('#trace-models tr').length > 0 && one('#trace-charts .column')",
+        ),
+        ("/traces?type=llm&model=gpt-x", "one('#trace-chosen')"),
+        (
+            "/traces?from=60000&to=3600000",
+            "one('.custom-range[open]')",
+        ),
+        ("/traces/runs/root-1", "one('#run-children tr')"),
+    ] {
+        stage.open(path);
+        stage.wait_for(&format!("connection() === 'live' && {is_ready}"));
         check_width(&stage);
     }
     for path in ["/alerts", "/events", "/system", "/help", "/no-such-page"] {

@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
-mod announcements;
 mod checking;
 mod coordinator;
 mod crashes;
@@ -14,7 +13,6 @@ mod rates;
 mod refusals;
 mod standalone;
 mod troubles;
-mod watched;
 
 use std::time::Duration;
 

@@ -1,0 +1,306 @@
+//! The page of traces: tiles, charts, tables, freshness. Each table and panel is rendered in a file of its own.
+//! It reads nothing: its facts are handed to it.
+//!
+//! For tests: `#trace-projects a[data-project]`, `#spans a[data-range]`, `#trace-types a[data-type]`, `#trace-chosen a`,
+//! `#trace-notice[data-freshness]`, `.trace-tile[data-tile] dd[data-figure]`, `#trace-charts figure[data-figure]`,
+//! `#trace-models tr[data-model]`, `#trace-names tr[data-name]`, `#trace-slowest tr[data-run]`, `#trace-errors tr[data-failed]`,
+//! `#trace-pending tr[data-run]`, `#trace-feedback tr[data-key]`, `#trace-checks tr[data-differs]`, `#freshness`, `#trace-empty`.
+
+mod controls;
+mod freshness;
+mod links;
+pub mod run;
+mod tables;
+mod tiles;
+
+use maud::{Markup, html};
+
+use super::pieces;
+use super::shell::{self, Frame};
+use crate::parts::{List, Part, Parts};
+use crate::query::Theme;
+use crate::traces::facts::{Moment, Shown};
+use crate::view::View;
+
+/// What changes on the page; `moment` is absent while the database cannot be read.
+pub fn parts(view: &View, moment: Option<&Moment>) -> Parts {
+    let mut parts = Parts {
+        single: shell::parts(view, "Traces"),
+        lists: Vec::new(),
+    };
+    let Some(moment) = moment else {
+        return parts;
+    };
+    parts.single.extend([
+        Part::new("trace-projects", controls::projects(moment)),
+        Part::new("trace-notice", freshness::notice(moment)),
+        Part::new("trace-empty", controls::empty(moment)),
+    ]);
+    let tiles = match &moment.shown {
+        Some(shown) => tiles::tiles(moment, shown),
+        None => html! { dl #trace-tiles {} },
+    };
+    parts.single.extend([
+        Part::new("trace-tiles", tiles),
+        Part::new("freshness", freshness::panel(moment.shown.as_ref())),
+    ]);
+    if let Some(shown) = &moment.shown {
+        parts.lists = lists(moment, shown);
+    }
+    parts
+}
+
+fn lists(moment: &Moment, shown: &Shown) -> Vec<List> {
+    let slowest_us = shown.slowest.iter().filter_map(|run| run.latency_us).max();
+    let slowest_us = slowest_us.unwrap_or(0);
+    vec![
+        list("trace-models", &shown.models, "tm", |id, row| {
+            tables::model(id, moment, row)
+        }),
+        list("trace-names", &shown.names, "tn", |id, row| {
+            tables::name(id, moment, row)
+        }),
+        list("trace-slowest", &shown.slowest, "ts", |id, row| {
+            tables::slow(id, shown, row, slowest_us)
+        }),
+        list("trace-errors", &shown.errors, "te", |id, row| {
+            tables::error(id, shown, row)
+        }),
+        list("trace-pending", &shown.pending, "tp", |id, row| {
+            tables::pending(id, shown, row)
+        }),
+        list(
+            "trace-feedback",
+            &shown.now.feedback,
+            "tf",
+            tables::feedback,
+        ),
+        list("trace-checks", &shown.checks, "tc", tables::check),
+    ]
+}
+
+/// Rows by their place: rows of such tables have no ids of their own that could stand in HTML.
+fn list<T>(id: &'static str, rows: &[T], prefix: &str, render: impl Fn(&str, &T) -> Part) -> List {
+    let items = rows
+        .iter()
+        .enumerate()
+        .map(|(n, row)| render(&format!("{prefix}{n}"), row).into());
+    List {
+        id,
+        items: items.collect(),
+    }
+}
+
+/// The page.
+pub fn page(parts: &Parts, moment: &Moment, theme: Theme) -> Markup {
+    let frame = Frame {
+        title: "Traces",
+        place: "Traces",
+        stream: Some("/events/traces"),
+        theme,
+    };
+    let content = html! {
+        div.title-line { h1 { "Traces" } (controls::controls(moment)) }
+        (parts.part("trace-projects"))
+        (parts.part("trace-notice"))
+        (parts.part("trace-empty"))
+        div.trace-body {
+            (controls::chosen(moment))
+            (parts.part("trace-tiles"))
+            (charts())
+            (groups(parts))
+            div.columns { (slowest(parts)) (failed(parts)) }
+            div.columns { (pending(parts)) (feedback(parts)) }
+            div.columns { (parts.part("freshness")) (checks(parts)) }
+        }
+    };
+    shell::page(&frame, parts, content)
+}
+
+/// Key, title, unit in the name, look, and the lines with their colours.
+const CHARTS: [(&str, &str, &str, &str, &[&str]); 6] = [
+    (
+        "runs",
+        "Count",
+        "runs",
+        "bars",
+        &["succeeded", "failed", "pending"],
+    ),
+    (
+        "errors",
+        "Error rate",
+        "error_percent",
+        "lines",
+        &["failed of all"],
+    ),
+    (
+        "latency",
+        "Latency",
+        "latency_us",
+        "lines",
+        &["p50", "p95", "p99"],
+    ),
+    (
+        "first_token",
+        "First token of LLM runs",
+        "first_token_us",
+        "lines",
+        &["p50", "p95"],
+    ),
+    (
+        "tokens",
+        "Tokens of LLM runs",
+        "tokens",
+        "bars",
+        &["prompt", "completion"],
+    ),
+    ("cost", "Cost of LLM runs", "cost_usd", "bars", &["cost"]),
+];
+
+fn charts() -> Markup {
+    html! {
+        section.card aria-labelledby="charts-title" {
+            h2 #charts-title { "Over time" }
+            div #trace-charts.charts {
+                @for (key, title, name, look, lines) in CHARTS {
+                    figure data-figure=(key) data-name=(name) data-look=(look) {
+                        figcaption {
+                            span.chart-name { (title) }
+                            span.legend.(key) { @for (n, line) in lines.iter().enumerate() { span { i.swatch.{ "line-" (n) } {} (line) } } }
+                        }
+                        output.chart-value {}
+                        div.plot {}
+                        details.chart-table { summary { "Table" } div.scroll tabindex="0" {} }
+                    }
+                }
+            }
+            p #chart-said.hidden aria-live="polite" {}
+        }
+    }
+}
+
+/// A card with a table; what it says while the table has no rows stands below it, see `.when-empty` in style.css.
+fn card(
+    key: &str,
+    title: &str,
+    note: &str,
+    empty: (&str, &str),
+    head: Markup,
+    parts: &Parts,
+) -> Markup {
+    let list = format!("trace-{key}");
+    let heading = format!("{list}-title");
+    html! {
+        section.card aria-labelledby=(heading) {
+            div.card-head { h2 id=(heading) { (title) } @if !note.is_empty() { span.muted { (note) } } }
+            div.scroll tabindex="0" role="group" aria-labelledby=(heading) {
+                table.list.traces { thead { tr { (head) } } tbody id=(list) { @if let Some(list) = parts.list(&list) { (list) } } }
+            }
+            div.when-empty { (pieces::empty(empty.0, empty.1)) }
+        }
+    }
+}
+
+fn groups(parts: &Parts) -> Markup {
+    let columns = |first: &[&str], rest: &[(&str, &str)]| {
+        html! {
+            @for name in first { th scope="col" { (name) } }
+            th.num scope="col" { "Runs" } th.num scope="col" { "Failed" } th.num scope="col" { "p50" } th.num scope="col" { "p95" }
+            th.num scope="col" { "p99" }
+            @for (class, name) in rest { th class=(class) scope="col" { (name) } }
+        }
+    };
+    let of_models = [
+        ("num", "First token p50"),
+        ("num", "Prompt tokens"),
+        ("num", "Completion tokens"),
+        ("num", "Cost"),
+    ];
+    html! {
+        (card("models", "By model", "LLM runs", ("No LLM runs", "No run of a language model began in this window."), columns(&["Model"], &of_models), parts))
+        (card("names", "By name", "the most frequent", ("No runs", "No run began in this window."), columns(&["Name", "Type"], &[("num", "Tokens"), ("num", "Cost")]), parts))
+    }
+}
+
+fn slowest(parts: &Parts) -> Markup {
+    let head = html! {
+        th scope="col" { "Trace" } th.num scope="col" { "Latency" } th scope="col" { "Started" }
+        th scope="col" { span.hidden { "In LangSmith" } }
+    };
+    card(
+        "slowest",
+        "Slowest traces",
+        "",
+        (
+            "Nothing ended",
+            "No trace that began in this window has ended.",
+        ),
+        head,
+        parts,
+    )
+}
+
+fn failed(parts: &Parts) -> Markup {
+    let head = html! {
+        th.num scope="col" { "Count" } th scope="col" { "Error" } th scope="col" { "Last" } th scope="col" { "Run" }
+    };
+    card(
+        "errors",
+        "Failed runs by message",
+        "numbers, ids and quotes count as equal",
+        (
+            "Nothing failed",
+            "No run that began in this window has failed.",
+        ),
+        head,
+        parts,
+    )
+}
+
+fn pending(parts: &Parts) -> Markup {
+    let head = html! {
+        th scope="col" { "Run" } th scope="col" { "Type" } th scope="col" { "State" } th.num scope="col" { "For" }
+        th scope="col" { span.hidden { "In LangSmith" } }
+    };
+    card(
+        "pending",
+        "Pending and abandoned",
+        "oldest first",
+        ("Nothing pending", "Every run that was read has ended."),
+        head,
+        parts,
+    )
+}
+
+fn feedback(parts: &Parts) -> Markup {
+    let head = html! { th scope="col" { "Key" } th.num scope="col" { "Count" } th.num scope="col" { "With a score" } th.num scope="col" { "Mean score" } };
+    card(
+        "feedback",
+        "Feedback",
+        "",
+        (
+            "No feedback",
+            "No run that began in this window has feedback that was received.",
+        ),
+        head,
+        parts,
+    )
+}
+
+fn checks(parts: &Parts) -> Markup {
+    let head = html! {
+        th scope="col" { "Day (UTC)" } th.num scope="col" { "In LangSmith" } th.num scope="col" { "Stored" }
+        th scope="col" { "Result" } th scope="col" { "Checked" }
+    };
+    card(
+        "checks",
+        "Completeness",
+        "closed days",
+        (
+            "Not checked yet",
+            "Once a day is over, its count in LangSmith is compared with what is stored.",
+        ),
+        head,
+        parts,
+    )
+}
