@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use agent_sdk::{Context, Level};
+use agent_sdk::{Alert, AlertState, Context, Level};
 use serde_json::json;
 
 use crate::ask_error::{AskError, Meaning};
-use crate::client::{Client, Deprecation};
+use crate::client::Client;
+use crate::deprecation::{Deprecation, Deprecations};
 use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::request_class::{RateLimits, RequestClass};
@@ -39,6 +40,7 @@ pub(crate) struct Asker {
     refused: u64,
     /// Announcements that people have not been told of.
     announced: Vec<Deprecation>,
+    deprecations: Deprecations,
 }
 
 impl Asker {
@@ -54,6 +56,7 @@ impl Asker {
             remaining: None,
             refused: 0,
             announced: Vec::new(),
+            deprecations: Deprecations::default(),
         }
     }
 
@@ -69,6 +72,7 @@ impl Asker {
         let question = self.client.get(path, parameters);
         let answer = patiently(context, "waiting for LangSmith", question).await;
         self.learn(class, &answer);
+        self.tell_deprecation(context, path, answer.is_ok());
         answer
     }
 
@@ -84,6 +88,7 @@ impl Asker {
         let question = self.client.post(path, body);
         let answer = patiently(context, "waiting for LangSmith", question).await;
         self.learn(class, &answer);
+        self.tell_deprecation(context, path, answer.is_ok());
         answer
     }
 
@@ -130,7 +135,10 @@ impl Asker {
 
     /// Tells people of each announced end of a path, once as long as `progress` is remembered.
     pub(crate) fn tell_announcements(&mut self, context: &Context, progress: &mut Progress) {
-        for Deprecation { path, announcement } in std::mem::take(&mut self.announced) {
+        for Deprecation {
+            path, announcement, ..
+        } in std::mem::take(&mut self.announced)
+        {
             if progress.told.len() < TOLD_MAX
                 && progress.told.insert(format!("{path} {announcement}"))
             {
@@ -172,7 +180,23 @@ impl Asker {
             self.runs_class = class;
             self.remaining = allowance.map(|allowance| allowance.remaining);
         }
-        self.announced.extend(self.client.take_deprecations());
+    }
+
+    /// Raises the alert about a path that goes away, and ends it once that is no longer announced. A refusal may come from
+    /// something in between, so that its silence means nothing.
+    fn tell_deprecation(&mut self, context: &Context, path: &str, is_answered: bool) {
+        let new = self.client.take_deprecations();
+        let announced = new.last();
+        if announced.is_some() || is_answered {
+            let alert = self.deprecations.note(path, announced);
+            // By hand there is no earlier process whose alert could be left.
+            let is_news =
+                |alert: &Alert| alert.state == AlertState::Firing || context.is_supervised();
+            if let Some(alert) = alert.filter(is_news) {
+                context.alert(alert);
+            }
+        }
+        self.announced.extend(new);
         self.announced.dedup();
         self.announced.truncate(TOLD_MAX);
     }

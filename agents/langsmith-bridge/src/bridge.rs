@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use agent_sdk::{Agent, AgentError, Beat, Context, Status};
 
 use crate::asker::Asker;
+use crate::bar::Bar;
 use crate::check::check;
 use crate::connection::{Connection, Unset};
 use crate::environment::{Environment, read_environment};
@@ -72,11 +73,11 @@ impl Agent for LangSmithBridge {
         Some(check(environment, configuration).await)
     }
 
-    async fn start(settings: Settings, _context: &Context) -> Result<Self, AgentError> {
+    async fn start(settings: Settings, context: &Context) -> Result<Self, AgentError> {
         let environment = environment_of_this_process();
         let configuration = settings.resolve(&environment);
         let poll_interval = configuration.policy.poll_interval;
-        let work = prepare(environment, configuration);
+        let work = prepare(environment, configuration, Bar::for_person(context));
         let now = Instant::now();
         let said = Said {
             status: Status::Ok,
@@ -168,14 +169,14 @@ impl LangSmithBridge {
     }
 }
 
-fn prepare(environment: Environment, configuration: Configuration) -> Work {
+fn prepare(environment: Environment, configuration: Configuration, bar: Option<Bar>) -> Work {
     match Connection::new(environment, &configuration) {
         Ok(Connection {
             client,
             key_variable,
         }) => {
             let asker = Asker::new(client, key_variable, &configuration.limits);
-            Work::Ready(Box::new(Puller::new(asker, configuration)))
+            Work::Ready(Box::new(Puller::new(asker, configuration, bar)))
         }
         Err(Unset::Missing(why)) => Work::Unset(Said {
             status: Status::Degraded,

@@ -148,7 +148,11 @@ impl Report {
         };
         match found {
             Ok(Some(project)) => {
-                self.pass(&subject, &project.id);
+                let endpoint = connection.client.endpoint();
+                let tenant = project.tenant_id.as_deref();
+                let page = tenant.map(|tenant| endpoint.project_page(tenant, &project.id));
+                let page = page.map_or(String::new(), |page| format!(", {page}"));
+                self.pass(&subject, &format!("{}{page}", project.id));
                 Some(project)
             }
             Ok(None) => {

@@ -10,6 +10,7 @@ use reqwest::{Method, Response, StatusCode};
 
 use crate::api_key::ApiKey;
 use crate::ask_error::{AskError, Refusal};
+use crate::deprecation::Deprecation;
 use crate::endpoint::Endpoint;
 use crate::request_class::Allowance;
 use crate::retry::parse_retry_after;
@@ -41,15 +42,6 @@ pub(crate) struct Timeouts {
     pub(crate) connect: Duration,
     /// To the last byte of the answer.
     pub(crate) request: Duration,
-}
-
-/// A server's announcement that a path will go away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Deprecation {
-    /// Which path.
-    pub(crate) path: String,
-    /// The `Sunset` header, or else the `Deprecation` header, as sent.
-    pub(crate) announcement: String,
 }
 
 /// The client cannot be made.
@@ -182,10 +174,14 @@ impl Client {
         self.allowance = Allowance::read(text, self.server_now_ms());
         // `Deprecation: false` is not in any standard and means what it says.
         let deprecation = text("deprecation").filter(|text| !text.eq_ignore_ascii_case("false"));
-        if let Some(announcement) = text("sunset").or(deprecation) {
+        let sunset = text("sunset").map(|text| ("sunset", text));
+        if let Some((header, announcement)) =
+            sunset.or(deprecation.map(|text| ("deprecation", text)))
+        {
             let announcement = announcement.chars().take(100).collect();
             self.deprecations.push(Deprecation {
                 path: path.to_owned(),
+                header,
                 announcement,
             });
             self.deprecations.truncate(8); // one for each path that is used, and then some

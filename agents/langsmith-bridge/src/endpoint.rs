@@ -59,6 +59,20 @@ impl Endpoint {
         self.base.origin().ascii_serialization()
     }
 
+    /// The page of a project, as the official SDK's `get_host_url` and `Run.url` build it: the cloud's pages stand at its
+    /// hosts without `api.`, those of a server of one's own where its API stands. A run's page is this, `/r/` and its id.
+    pub(crate) fn project_page(&self, tenant_id: &str, project_id: &str) -> String {
+        let mut url = self.base.clone();
+        let cloud = url.host_str().filter(|_| self.is_cloud());
+        if let Some(host) = cloud.map(|host| host.replacen("api.", "", 1)) {
+            // A host that was one before a label was taken away is one after.
+            let _is_host = url.set_host(Some(&host));
+        }
+        let _has_host = (url.set_username(""), url.set_password(None));
+        let base = url.as_str().trim_end_matches('/');
+        format!("{base}/o/{tenant_id}/projects/p/{project_id}")
+    }
+
     /// Whether what is sent is encrypted.
     pub(crate) fn is_secure(&self) -> bool {
         self.base.scheme() == "https"
@@ -128,6 +142,37 @@ mod tests {
     fn what_is_no_base_is_refused() {
         for text in ["", "smith.langchain.com", "ftp://host", "unix:/socket"] {
             assert!(Endpoint::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_projects_page_is_where_the_official_sdk_says() {
+        for (endpoint, host) in [
+            (DEFAULT_ENDPOINT, "https://smith.langchain.com"),
+            (
+                "https://eu.api.smith.langchain.com",
+                "https://eu.smith.langchain.com",
+            ),
+            (
+                "https://aws.api.smith.langchain.com/",
+                "https://aws.smith.langchain.com",
+            ),
+            (
+                "https://apac.api.smith.langchain.com",
+                "https://apac.smith.langchain.com",
+            ),
+            (
+                "https://host.example/langsmith/api/v1",
+                "https://host.example/langsmith",
+            ),
+            (
+                "http://user:secret@localhost:1980/api",
+                "http://localhost:1980",
+            ),
+            ("https://api.example", "https://api.example"),
+        ] {
+            let page = Endpoint::parse(endpoint).unwrap().project_page("t", "p");
+            assert_eq!(page, format!("{host}/o/t/projects/p/p"));
         }
     }
 

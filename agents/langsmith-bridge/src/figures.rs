@@ -10,6 +10,8 @@ use crate::progress::Progress;
 pub(crate) struct Figures {
     /// Rows that were acknowledged, new and changed ones.
     pub(crate) runs_stored: u64,
+    /// Runs in the pages that were read, each as often as it was sent.
+    pub(crate) runs_read: u64,
     /// Pages that were read, of windows and by id.
     pub(crate) pages_read: u64,
     /// Fields that were sent and could not be understood.
@@ -57,6 +59,7 @@ impl Figures {
     ) -> BTreeMap<String, f64> {
         let counted = [
             ("runs_stored", self.runs_stored),
+            ("runs_read", self.runs_read),
             ("pages_read", self.pages_read),
             ("fields_unreadable", self.fields_unreadable),
             ("fields_oversized", self.fields_oversized),

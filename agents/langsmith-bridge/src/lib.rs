@@ -7,16 +7,21 @@
 //! * `plan`, `progress`: which question comes next, and what is remembered. Pure.
 //! * `puller`, `project`: doing what the plan says.
 //! * `connection`, `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
+//!   `deprecation`: what the answers say of the API's future.
 //! * `query`, `page`, `run_row`, `timestamp`: bodies, answers, rows.
-//! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat.
+//! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat. `dry_run` instead of a store,
+//!   `bar` for a person at a terminal.
 
 mod api_key;
 mod ask_error;
 mod asker;
+mod bar;
 mod bridge;
 mod check;
 mod client;
 mod connection;
+mod deprecation;
+mod dry_run;
 mod endpoint;
 mod environment;
 mod figures;

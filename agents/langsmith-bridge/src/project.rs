@@ -21,6 +21,9 @@ pub(crate) struct Project {
     pub(crate) id: String,
     /// As people named it.
     pub(crate) name: String,
+    /// The workspace that it belongs to; a part of the address of its page.
+    #[serde(default)]
+    pub(crate) tenant_id: Option<String>,
 }
 
 /// Asks for the project of this name. 404 means two things: some servers say so of a project that is not there, and newer

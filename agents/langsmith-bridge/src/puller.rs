@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::ask_error::AskError;
 use crate::asker::Asker;
+use crate::bar::{Bar, Outlook};
 use crate::figures::Figures;
 use crate::page::Page;
 use crate::plan::{SeenRun, Step, ids_read, next_step, page_read, restart_window};
@@ -39,6 +40,10 @@ pub(crate) struct Puller {
     place: Option<Place>,
     figures: Figures,
     store: Store,
+    /// What a person looks at.
+    bar: Option<Bar>,
+    /// The earliest start seen in the window that is being read; the server sends the newest runs first.
+    reached_ms: Option<i64>,
 }
 
 /// How far a round of work came.
@@ -65,13 +70,15 @@ struct ReadPage {
 
 impl Puller {
     /// A puller that has asked nothing yet.
-    pub(crate) fn new(asker: Asker, configuration: Configuration) -> Self {
+    pub(crate) fn new(asker: Asker, configuration: Configuration, bar: Option<Bar>) -> Self {
         Self {
+            store: Store::new(configuration.is_dry_run),
+            bar,
+            reached_ms: None,
             asker,
             configuration,
             place: None,
             figures: Figures::default(),
-            store: Store::default(),
         }
     }
 
@@ -105,7 +112,10 @@ impl Puller {
             let mut progress = place.progress.clone();
             let now_ms = self.asker.now_ms();
             match next_step(&mut progress, now_ms, &self.configuration.policy) {
-                Step::ReadPage => self.read_window_page(context, progress).await?,
+                Step::ReadPage => {
+                    self.read_window_page(context, progress).await?;
+                    self.show_outlook();
+                }
                 Step::ReadByIds { run_ids, from_ms } => {
                     self.read_by_ids(context, progress, run_ids, from_ms)
                         .await?
@@ -125,11 +135,30 @@ impl Puller {
         }
     }
 
+    /// Draws how far the backfill is, where somebody looks.
+    fn show_outlook(&mut self) {
+        let (Some(bar), Some(place)) = (&mut self.bar, &self.place) else {
+            return;
+        };
+        let progress = &place.progress;
+        let left_ms = progress.backfill.map_or(0, |rest| {
+            let reached_ms = self.reached_ms.filter(|_| progress.pull.is_some());
+            rest.to_ms.min(reached_ms.unwrap_or(rest.to_ms)) - rest.from_ms
+        });
+        bar.show(Outlook {
+            left_ms,
+            runs: self.figures.runs_read,
+        });
+    }
+
     /// One line for people about how far it has come.
     pub(crate) fn describe(&self) -> String {
         let Some(place) = &self.place else {
             return "looking for the project".into();
         };
+        if let Some(dry_run) = self.store.dry_run() {
+            return dry_run.describe();
+        }
         let name = &place.project.name;
         let stored = self.figures.runs_stored;
         match (place.progress.watermark_ms, place.progress.backfill) {
@@ -197,6 +226,11 @@ impl Puller {
         }
         let next = page.next.map(|cursor| NextPage { cursor, body });
         let is_complete = next.is_none();
+        let earliest_ms = page.seen.iter().filter_map(|run| run.start_ms).min();
+        self.reached_ms = match at {
+            None => earliest_ms, // the first page of a window
+            Some(_) => self.reached_ms.into_iter().chain(earliest_ms).min(),
+        };
         let given_up = page_read(
             &mut progress,
             &page.seen,
@@ -269,6 +303,7 @@ impl Puller {
         let page =
             Page::parse(&answer).map_err(|error| AskError::NotUnderstood(error.to_string()))?;
         self.figures.pages_read += 1;
+        self.figures.runs_read += page.items().count() as u64;
         let project = &self
             .place
             .as_ref()

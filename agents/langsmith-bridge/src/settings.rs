@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use langsmith_values::parse_us;
 
-use crate::client::Timeouts;
+use crate::client::{Timeouts, now_ms};
 use crate::endpoint::DEFAULT_ENDPOINT;
 use crate::environment::Environment;
 use crate::plan::Policy;
@@ -42,8 +43,11 @@ struct Given {
     /// Workspace id, needed with a key of a whole organisation [env: LANGSMITH_WORKSPACE_ID or LANGCHAIN_WORKSPACE_ID]
     #[arg(long)]
     workspace_id: Option<String>,
-    /// How far back the first start reads
-    #[arg(long, default_value = "24h", value_parser = |text: &str| read_time(text, "1s", "400d"))]
+    /// Read and count, but store nothing and keep no place
+    #[arg(long)]
+    dry_run: bool,
+    /// How far back the first start reads: a time such as 7d, or a date such as 2026-01-31
+    #[arg(long, default_value = "24h", value_parser = read_since)]
     since: Duration,
     /// Time between looks for new runs
     #[arg(long, default_value = "30s", value_parser = |text: &str| read_time(text, "100ms", "24h"))]
@@ -135,6 +139,8 @@ pub(crate) struct Configuration {
     pub(crate) timeouts: Timeouts,
     pub(crate) page_size: u32,
     pub(crate) limits: RateLimits,
+    /// Nothing is stored.
+    pub(crate) is_dry_run: bool,
     pub(crate) api: Api,
     pub(crate) selection: Selection,
     /// Largest content of a run that is kept, as JSON.
@@ -199,6 +205,7 @@ impl Settings {
                 sessions: given.sessions_per_10s,
                 others: given.others_per_10s,
             },
+            is_dry_run: given.dry_run,
             api: given.api,
             selection,
             content_bytes_max: given.content_bytes_max as usize,
@@ -271,6 +278,22 @@ fn resolve_projects(
 
 fn per_10s() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000)
+}
+
+/// A span, or the time from a date (UTC) to now.
+fn read_since(text: &str) -> Result<Duration, String> {
+    let Some(us) = parse_us(text) else {
+        return read_time(text, "1s", "400d")
+            .map_err(|message| format!("{message}; or a date such as 2026-01-31"));
+    };
+    let ago_ms = now_ms() - us.div_euclid(1_000);
+    let ago = u64::try_from(ago_ms).map(Duration::from_millis);
+    match ago {
+        Ok(ago) if ago <= Duration::from_secs(400 * 86_400) => Ok(ago),
+        _ => Err(
+            "expected a date of the last 400 days, which is as long as LangSmith keeps runs".into(),
+        ),
+    }
 }
 
 fn read_time(text: &str, least: &str, most: &str) -> Result<Duration, String> {
@@ -405,6 +428,26 @@ mod tests {
             message("--api-key=x").contains("--api-key"),
             "an argument can be seen by every user"
         );
+    }
+
+    #[test]
+    fn since_may_be_a_date() {
+        let since = |text: &str| {
+            let settings = parse(&[], &[&format!("--since={text}")]).unwrap();
+            settings.resolve(&Environment::default()).policy.since
+        };
+        let yesterday = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24);
+        let hours = |span: Duration| span.as_secs_f64() / 3_600.0;
+        assert!((hours(since(&yesterday.to_string())) - 24.0).abs() < 0.1);
+        let midnight = yesterday.strftime("%Y-%m-%d").to_string();
+        assert!(
+            (24.0..48.1).contains(&hours(since(&midnight))),
+            "{midnight}"
+        );
+        for wrong in ["2020-01-01", "2999-01-01"] {
+            let error = parse(&[], &[&format!("--since={wrong}")]).unwrap_err();
+            assert!(error.to_string().contains("the last 400 days"), "{error}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use agent_sdk::{Context, Cursor, Level, RecordsError};
 use serde_json::{Value, json};
 
+use crate::dry_run::DryRun;
 use crate::figures::Figures;
 use crate::run_row::RunRow;
 use crate::sent::Sent;
@@ -19,9 +20,24 @@ pub(crate) struct Store {
     sent: Sent,
     /// The cursors that were acknowledged last, by name.
     cursors: BTreeMap<String, Value>,
+    /// Nothing is stored, only counted.
+    dry_run: Option<DryRun>,
 }
 
 impl Store {
+    /// The way to the store, or to a count of what would be stored.
+    pub(crate) fn new(is_dry_run: bool) -> Self {
+        Self {
+            dry_run: is_dry_run.then(DryRun::default),
+            ..Self::default()
+        }
+    }
+
+    /// What would have been stored, in a dry run.
+    pub(crate) fn dry_run(&self) -> Option<&DryRun> {
+        self.dry_run.as_ref()
+    }
+
     /// The cursor of this name that this process stored last.
     pub(crate) fn cursor(&self, name: &str) -> Option<&Value> {
         self.cursors.get(name)
@@ -41,6 +57,14 @@ impl Store {
             .map(|row| serde_json::to_value(row).expect("a row is plain data"))
             .filter(|row| !self.sent.has(run_id(row), &row.to_string()))
             .collect();
+        if let Some(dry_run) = &mut self.dry_run {
+            for row in &rows {
+                dry_run.note(row);
+                self.sent.note(run_id(row), &row.to_string());
+            }
+            self.cursors.insert(cursor.name, cursor.value);
+            return Ok(());
+        }
         if rows.is_empty() && self.cursor(&cursor.name) == Some(&cursor.value) {
             return Ok(());
         }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tracing::error;
 
 use crate::Beat;
+use crate::drawing::is_drawing;
 use crate::output::{Form, WriteError};
 use crate::pending::Pending;
 use crate::stop::{Stop, StopRequest, Why};
@@ -80,7 +81,11 @@ impl Context {
     }
 
     /// Sends a heartbeat from within a long round of work: status and figures as in the last one, with this message.
+    /// Where the agent draws its progress for a person, that is shown instead.
     pub fn progress(&self, message: impl Into<String>) {
+        if is_drawing() {
+            return;
+        }
         let mut beat = self.latest();
         beat.message = Beat::ok(message).message;
         self.heartbeat(&beat);

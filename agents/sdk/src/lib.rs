@@ -43,12 +43,13 @@
 //! * `agent`: what an author implements. `error`: what an author returns. `beat`: what one cycle says.
 //! * `options`, `settings`: flags, environment, the coordinator's `config` table, defaults.
 //! * `input`, `signals` → `stop`: what ends an agent. `input` → `pending`: what answers it.
-//! * `context` → `output` → `readable`: what an agent says, as wire or for people. `records`: what is acknowledged.
+//! * `context` → `output` → `readable`: what an agent says, as wire or for people. `drawing`: what makes room for it. `records`: what is acknowledged.
 //! * `work_loop`: cycles, heartbeats, the end. `run`: the wiring.
 
 mod agent;
 mod beat;
 mod context;
+mod drawing;
 mod error;
 mod exit;
 mod input;
@@ -70,6 +71,7 @@ pub use agent_protocol::{
 };
 pub use beat::Beat;
 pub use context::Context;
+pub use drawing::Drawing;
 pub use error::AgentError;
 pub use exit::Exit;
 pub use records::RecordsError;

@@ -6,6 +6,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::drawing::LogWriter;
+
 /// Logs from now on. Under a coordinator without times, since its log file adds them. `Targets` instead of the usual
 /// `EnvFilter` keeps regular expressions, and a megabyte, out of every agent.
 pub(crate) fn init(supervised: bool) {
@@ -17,7 +19,7 @@ pub(crate) fn init(supervised: bool) {
     };
     let filter = targets.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(|| LogWriter)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false);
     // A subscriber that the agent's author has set stays.

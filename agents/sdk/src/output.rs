@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use agent_protocol::{AgentMessage, EncodeError, encode};
 use thiserror::Error;
 
+use crate::drawing::{is_drawing, with_room};
 use crate::readable::render;
 
 /// In which form messages are written.
@@ -45,15 +46,21 @@ impl Form {
     pub(crate) fn write(self, message: &AgentMessage) -> Result<(), WriteError> {
         let line = match self {
             Form::Wire => encode(message)?,
+            // What is drawn shows how much was stored.
+            Form::Readable { .. }
+                if is_drawing() && matches!(message, AgentMessage::Records(_)) =>
+            {
+                return Ok(());
+            }
             Form::Readable { colours } => match render(message, colours) {
                 Some(text) => text.into_bytes(),
                 None => return Ok(()),
             },
         };
-        let mut stdout = io::stdout().lock();
-        stdout
-            .write_all(&line)
-            .and_then(|()| stdout.flush())
-            .map_err(WriteError::Closed)
+        with_room(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(&line).and_then(|()| stdout.flush())
+        })
+        .map_err(WriteError::Closed)
     }
 }

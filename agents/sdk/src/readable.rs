@@ -10,6 +10,9 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const RED: &str = "31";
 
+/// Longest value of a cursor that is shown: agents keep much in them that says nothing to people.
+const CURSOR_CHARS_MAX: usize = 80;
+
 /// One line with its newline; nothing for messages that only a coordinator needs.
 pub(crate) fn render(message: &AgentMessage, colours: bool) -> Option<String> {
     let (word, colour, text) = match message {
@@ -55,7 +58,7 @@ pub(crate) fn render(message: &AgentMessage, colours: bool) -> Option<String> {
         AgentMessage::Delete(delete) => ("delete", "", delete.key.clone()),
         AgentMessage::Records(records) => {
             let cursor = match &records.cursor {
-                Some(cursor) => format!(", {} is now {}", cursor.name, cursor.value),
+                Some(cursor) => format!(", {} is now {}", cursor.name, shorten(&cursor.value)),
                 None => String::new(),
             };
             (
@@ -77,6 +80,14 @@ pub(crate) fn render(message: &AgentMessage, colours: bool) -> Option<String> {
         (true, colour) => format!("\x1b[{colour}m{word:<8}\x1b[0m"),
     };
     Some(format!("{} {word} {}\n", time_of_day(), harmless(&text)))
+}
+
+fn shorten(value: &serde_json::Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(CURSOR_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn with_figures(text: &str, figures: &BTreeMap<String, f64>) -> String {

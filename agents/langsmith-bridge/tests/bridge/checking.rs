@@ -36,6 +36,7 @@ async fn a_check_of_what_works_says_so_line_by_line_and_reads_one_page() {
         "✓ network: an answer after",
         "✓ key: LANGSMITH_API_KEY is accepted",
         "✓ project `default`: aaaaaaaa-",
+        "/projects/p/aaaaaaaa-",
         "✓ runs of `default`: version 2 of the API answers, the newest run began at 20",
         "everything that the bridge needs works",
     ] {

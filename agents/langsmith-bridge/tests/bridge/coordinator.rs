@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use agent_protocol::{
-    Ack, AgentMessage, CoordinatorHello, CoordinatorMessage, Event, Heartbeat, LINE_BYTES_MAX,
-    Nack, Records, Stop,
+    Ack, AgentMessage, Alert, CoordinatorHello, CoordinatorMessage, Event, Heartbeat,
+    LINE_BYTES_MAX, Nack, Records, Stop,
 };
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -29,6 +29,8 @@ pub(crate) struct Store {
     pub(crate) heartbeats: Vec<Heartbeat>,
     /// In order of arrival.
     pub(crate) events: Vec<Event>,
+    /// In order of arrival.
+    pub(crate) alerts: Vec<Alert>,
     /// Sizes of the batches, and whether each brought a cursor.
     pub(crate) batches: Vec<(usize, bool)>,
     /// Everything that any bridge wrote to stdout and stderr.
@@ -199,6 +201,10 @@ impl Coordinator {
             }
             AgentMessage::Event(event) => {
                 store.events.push(event);
+                None
+            }
+            AgentMessage::Alert(alert) => {
+                store.alerts.push(alert);
                 None
             }
             AgentMessage::Records(records) => store.answer(records),

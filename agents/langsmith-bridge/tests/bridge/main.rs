@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod announcements;
 mod checking;
 mod coordinator;
 mod crashes;
@@ -13,6 +14,7 @@ mod rates;
 mod refusals;
 mod standalone;
 mod troubles;
+mod watched;
 
 use std::time::Duration;
 
