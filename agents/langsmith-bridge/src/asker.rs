@@ -124,6 +124,11 @@ impl Asker {
 
     /// The error together with what a person can do about it.
     pub(crate) fn trouble(&self, error: AskError) -> Trouble {
+        let error = match error {
+            // It may quote the answer.
+            AskError::NotUnderstood(words) => AskError::NotUnderstood(self.client.redact(&words)),
+            other => other,
+        };
         let endpoint = self.client.endpoint();
         let advice = error.advice(&self.key_variable, endpoint.is_cloud());
         Trouble::Ask {

@@ -250,7 +250,9 @@ impl Report {
         self.fail(
             Verdict::DoesNotWork,
             subject,
-            &format!("failed to {error}{advice}"),
+            &connection
+                .client
+                .redact(&format!("failed to {error}{advice}")),
         );
     }
 }

@@ -101,6 +101,11 @@ impl Client {
         self.last_status
     }
 
+    /// `text` without the key, which a server may repeat.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.key.redact(text)
+    }
+
     /// What the last answer said of how much is still allowed, if anything.
     pub(crate) fn allowance(&self) -> Option<Allowance> {
         self.allowance
@@ -178,7 +183,7 @@ impl Client {
         if let Some((header, announcement)) =
             sunset.or(deprecation.map(|text| ("deprecation", text)))
         {
-            let announcement = announcement.chars().take(100).collect();
+            let announcement = self.redact(announcement).chars().take(100).collect();
             self.deprecations.push(Deprecation {
                 path: path.to_owned(),
                 header,
@@ -208,9 +213,10 @@ impl Client {
             .read_body(response, REFUSAL_BYTES_MAX)
             .await
             .unwrap_or_default();
-        let mut refusal = Refusal::read(status, is_json, &body, retry_after);
+        // Before anything is cut off, which might leave a part of it.
+        let body = self.redact(&String::from_utf8_lossy(&body));
+        let mut refusal = Refusal::read(status, is_json, body.as_bytes(), retry_after);
         refusal.should_retry = should_retry;
-        refusal.detail = self.key.redact(&refusal.detail);
         refusal
     }
 
@@ -234,7 +240,7 @@ impl Client {
     }
 
     fn explain(&self, error: &reqwest::Error) -> AskError {
-        let words = self.key.redact(&causes(error));
+        let words = self.redact(&causes(error));
         if error.is_connect() && error.is_timeout() {
             let limit = self.timeouts.connect.min(self.timeouts.request);
             return AskError::Connect(format!("no connection within {limit:?}"));
