@@ -47,7 +47,7 @@ fn every_run_that_was_acknowledged_is_in_the_database_after_twenty_kills() {
                 .wait_for_instance("trace-collector", "a process", |row| row.pid.is_some())
                 .pid
                 .expect("it was waited for");
-            processes::signal(i32::try_from(pid).expect("a pid"), Signal::SIGKILL);
+            processes::signal(pid, Signal::SIGKILL);
         } else {
             scene.kill();
             scene.start();

@@ -36,7 +36,7 @@ pub(crate) fn stored_runs(database: &Database) -> BTreeMap<String, StoredRun> {
         LEFT JOIN trace_run_contents c USING (run_no)";
     let rows = database.try_rows(sql, [], |row| {
         let mut run = StoredRun::new();
-        for (at, name) in row.as_ref().column_names().into_iter().enumerate() {
+        for (at, name) in row.as_ref().column_names().enumerate() {
             let value = match row.get_ref(at)? {
                 rusqlite::types::ValueRef::Integer(integer) => integer.into(),
                 rusqlite::types::ValueRef::Real(real) => real.into(),
