@@ -57,5 +57,9 @@ pub(crate) fn command<A: Agent>() -> Command {
         command.version(A::VERSION)
     };
     // A key in the environment must not end up in a help text that somebody pastes.
-    A::Settings::augment_args(command).mut_args(|arg| arg.hide_env_values(true))
+    // The doc comment of the settings would else stand where the program's purpose belongs.
+    let command = A::Settings::augment_args(command)
+        .about(A::ABOUT)
+        .long_about(None);
+    command.mut_args(|arg| arg.hide_env_values(true))
 }

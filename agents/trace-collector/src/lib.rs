@@ -7,7 +7,7 @@
 //! * `routes`, `info`, `sessions`, `answer`, `refusal`: paths and answers. `app`: what they share.
 //! * `body` → `decode` → `multipart` → `submission`: from bytes to what was sent. Pure but for `body`.
 //! * `facts`, `dotted_order`, `usage`, `feedback`, `project` → `row`: from what was sent to rows. Pure.
-//! * `intake`, `known_runs`: rows in the light of earlier requests. `store`: rows to the coordinator. `figures`: counts.
+//! * `intake`, `known_runs`: rows in the light of earlier requests. `store`: rows to the coordinator. `figures`, `describe`: counts and lines for people.
 
 mod answer;
 mod api_key;
@@ -15,6 +15,7 @@ mod app;
 mod body;
 mod collector;
 mod decode;
+mod describe;
 mod dotted_order;
 mod facts;
 mod feedback;

@@ -3,10 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use agent_sdk::{Context, RecordsError};
+use agent_sdk::{Context, Level, RecordsError};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use crate::describe::describe;
 use crate::figures::Figures;
 use crate::intake::Intake;
 use crate::known_runs::KnownRuns;
@@ -101,7 +102,10 @@ impl Storing {
                 false => context.records(KIND, together, None).await,
             };
             match result {
-                Ok(()) => jobs.drain(..).for_each(|job| self.conclude(job, Ok(()))),
+                Ok(()) => {
+                    tell(&context, &jobs);
+                    jobs.drain(..).for_each(|job| self.conclude(job, Ok(())));
+                }
                 Err(error) if is_final(&error) => {
                     // One of them is to blame; the others must not suffer for it.
                     for job in jobs.drain(..) {
@@ -143,6 +147,16 @@ impl Storing {
         }
         // Who sent them may have stopped waiting.
         let _ = job.stored.send(result);
+    }
+}
+
+/// A person who runs it by hand sees what comes; under a coordinator the rows themselves are there to be seen.
+fn tell(context: &Context, jobs: &[Job]) {
+    if context.is_supervised() {
+        return;
+    }
+    for row in jobs.iter().flat_map(|job| &job.rows) {
+        context.event(Level::Info, "run", describe(row));
     }
 }
 

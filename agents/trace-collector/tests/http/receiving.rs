@@ -163,6 +163,16 @@ fn clients_learn_how_to_send_and_which_projects_there_are() {
 }
 
 #[test]
+fn its_help_begins_with_what_it_is_for() {
+    let output = crate::collector::command(&["--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        help.starts_with("Takes traces from LangSmith's clients"),
+        "{help}"
+    );
+}
+
+#[test]
 fn a_wrong_field_is_named_to_the_client() {
     let collector = Collector::alone(&[]);
     let answer = collector.ask(
