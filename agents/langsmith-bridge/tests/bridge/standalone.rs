@@ -79,3 +79,25 @@ async fn help_explains_the_settings_and_takes_no_key() {
         "an argument can be seen by every user of the machine"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_manual_has_every_setting() {
+    let output = run(&[("COLUMNS", "200")], &["--help"]).await;
+    let help = String::from_utf8(output.stdout).unwrap();
+    let manual = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/langsmith.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let flags = help
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("--"));
+    let mut count = 0;
+    for flag in flags {
+        let name = flag.split([' ', '=']).next().unwrap().replace('-', "_");
+        let is_of_every_agent = ["json", "once"].contains(&name.as_str());
+        assert!(
+            is_of_every_agent || manual.contains(&format!("`{name}`")),
+            "`{name}` is not in docs/langsmith.md"
+        );
+        count += 1;
+    }
+    assert!(count > 20, "{help}");
+}
