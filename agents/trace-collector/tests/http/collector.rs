@@ -130,7 +130,17 @@ impl Collector {
 
     /// Sends a request and leaves it open.
     pub(crate) fn open(&self, first_line: &str, headers: &[&str], body: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        self.try_open(first_line, headers, body).unwrap()
+    }
+
+    /// The same for one that may not listen any more.
+    pub(crate) fn try_open(
+        &self,
+        first_line: &str,
+        headers: &[&str],
+        body: &[u8],
+    ) -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(SOON)).unwrap();
         let mut head = format!("{first_line} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|header| header.starts_with("Host:")) {
@@ -146,10 +156,10 @@ impl Collector {
             head.push_str("\r\n");
         }
         head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        // The answer to a refused body may come before all of it is sent.
+        // The answer to a refused body may come before all of it is sent, and a stop may come before the request.
+        let _ = stream.write_all(head.as_bytes());
         let _ = stream.write_all(body);
-        stream
+        Ok(stream)
     }
 
     pub(crate) fn signal_stop(&mut self) {
@@ -169,13 +179,16 @@ impl Collector {
 }
 
 pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
+    try_read_answer(stream).expect("an answer")
+}
+
+/// Nothing where the connection ended without an answer.
+pub(crate) fn try_read_answer(stream: &mut TcpStream) -> Option<Answer> {
     let mut text = Vec::new();
     // A connection that is reset after the answer has still given it.
     let _ = stream.read_to_end(&mut text);
     let text = String::from_utf8(text).unwrap();
-    let (head, body) = text
-        .split_once("\r\n\r\n")
-        .unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let header = |name: &str| {
         let lines = head.lines().filter_map(|line| line.split_once(": "));
@@ -184,11 +197,11 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
             .map(|(_, value)| value.to_owned())
             .next()
     };
-    Answer {
+    Some(Answer {
         status,
         retry_after: header("retry-after"),
         body: serde_json::from_str(body).unwrap_or_default(),
-    }
+    })
 }
 
 impl Drop for Collector {

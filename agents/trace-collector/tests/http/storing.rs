@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use serde_json::{Value, json};
 
-use crate::collector::{Collector, RUN, batch, command, read_answer};
+use crate::collector::{Collector, RUN, batch, command, read_answer, try_read_answer};
 
 fn records(collector: &Collector) -> Value {
     collector.wait_for("records", |records| records["kind"] == "langsmith_run")
@@ -151,10 +151,11 @@ fn a_stop_finishes_what_is_being_stored_and_refuses_what_is_new() {
     collector.signal_stop();
     let until = std::time::Instant::now() + crate::collector::SOON;
     // The stop is seen by a thread of its own; from then on nothing new is taken: refused, or not even connected.
-    while let Ok(stream) = std::net::TcpStream::connect(&collector.address) {
-        drop(stream);
-        let answer = collector.ask("POST /runs/batch", &[], b"{}");
-        if answer.status == 503 {
+    while std::net::TcpStream::connect(&collector.address).is_ok() {
+        let Ok(mut stream) = collector.try_open("POST /runs/batch", &[], b"{}") else {
+            break;
+        };
+        if try_read_answer(&mut stream).is_none_or(|answer| answer.status == 503) {
             break;
         }
         assert!(std::time::Instant::now() < until, "it goes on");
