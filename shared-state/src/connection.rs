@@ -26,7 +26,7 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 const WAL_BYTES_KEPT: i64 = 32 << 20;
 
 /// Statements are compiled once: more of them than this crate has.
-const STATEMENTS_CACHED: usize = 96;
+const STATEMENTS_CACHED: usize = 192;
 
 /// Makes the file with its mode if it is not there. The folder is left alone.
 pub(crate) fn create_file(path: &Path) -> std::io::Result<()> {

@@ -113,9 +113,9 @@ tables! {
         heartbeats: Span<MINUTE, { 36_500 * DAY }>,
         /// Metric points, one a second at most.
         points: Span<MINUTE, { 36_500 * DAY }>,
-        /// Heartbeats and metrics by the minute.
+        /// Heartbeats, metrics and LangSmith runs by the minute.
         minutes: Span<HOUR, { 36_500 * DAY }>,
-        /// Heartbeats and metrics by the hour.
+        /// Heartbeats and metrics by the hour, LangSmith runs by the hour and the day.
         hours: Span<DAY, { 36_500 * DAY }>,
         /// Events.
         events: Span<MINUTE, { 36_500 * DAY }>,

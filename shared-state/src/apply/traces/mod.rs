@@ -68,9 +68,8 @@ impl Traces {
         // Everything is read before anything is written: a refused batch leaves no trace even outside a savepoint.
         match batch.kind.as_str() {
             "langsmith_run" => {
-                for run in read_all(&batch.rows, runs::read)? {
-                    runs::store(connection, self, sent, run)?;
-                }
+                let runs = read_all(&batch.rows, runs::read)?;
+                runs::store_all(connection, self, sent, runs)?;
             }
             "langsmith_project" => {
                 for project in read_all(&batch.rows, projects::read)? {

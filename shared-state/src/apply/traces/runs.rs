@@ -1,7 +1,7 @@
 //! Stores LangSmith runs. What a row does not tell keeps what is known; a run that has ended does not become pending
 //! again; nothing is written where nothing changed. What a change makes of the roll-ups is counted by `rollups`.
 
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row as SqlRow, params};
 use serde_json::Value;
 
 use super::cell::Cell;
@@ -60,8 +60,29 @@ pub(super) fn read<'a>(at: usize, row: &'a Value) -> Result<SentRun<'a>, ApplyEr
     })
 }
 
-pub(super) fn store(
+/// What each run of a message needs; looking a long statement up by its text costs as much as running it.
+struct Statements<'a> {
+    find: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
+}
+
+pub(super) fn store_all(
     connection: &Connection,
+    traces: &mut Traces,
+    sent: Sent,
+    runs: Vec<SentRun<'_>>,
+) -> Result<(), ApplyError> {
+    let mut statements = Statements {
+        find: connection.prepare_cached(FIND)?,
+        insert: connection.prepare_cached(INSERT)?,
+    };
+    runs.into_iter()
+        .try_for_each(|run| store(connection, &mut statements, traces, sent, run))
+}
+
+fn store(
+    connection: &Connection,
+    statements: &mut Statements<'_>,
     traces: &mut Traces,
     sent: Sent,
     mut run: SentRun<'_>,
@@ -71,8 +92,8 @@ pub(super) fn store(
         .projects
         .number(connection, sent, run.project_id, project_name)?;
     run.cells.truncate(COLUMNS);
-    let known = connection
-        .prepare_cached(FIND)?
+    let known = statements
+        .find
         .query_row([run.run_id], |row| {
             let is_new = adds(row, project_no, &run.cells)?;
             Ok((row.get(0)?, is_new.then(|| known(row)).transpose()?))
@@ -86,7 +107,14 @@ pub(super) fn store(
                 traces.count_too_old(sent);
                 return Ok(());
             }
-            insert(connection, traces, sent, project_no, &run)?
+            insert(
+                connection,
+                &mut statements.insert,
+                traces,
+                sent,
+                project_no,
+                &run,
+            )?
         }
         Some((run_no, None)) => run_no,
         Some((run_no, Some(known))) => {
@@ -136,6 +164,7 @@ fn known(row: &SqlRow<'_>) -> rusqlite::Result<Known> {
 
 fn insert(
     connection: &Connection,
+    statement: &mut CachedStatement<'_>,
     traces: &mut Traces,
     sent: Sent,
     project_no: i64,
@@ -151,9 +180,7 @@ fn insert(
         series_no,
         group_no
     ];
-    connection
-        .prepare_cached(INSERT)?
-        .execute(with(&run.cells, more))?;
+    statement.execute(with(&run.cells, more))?;
     Ok(connection.last_insert_rowid())
 }
 

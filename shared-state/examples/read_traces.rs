@@ -1,0 +1,137 @@
+//! Prints how long the questions of the Traces page take on a database, such as `fill_traces` makes.
+//! It measures reading only: no rendering, no HTTP.
+
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use shared_state::{Reader, ReaderError, Snapshot, TraceFilter};
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Measures how long reads of traces take.
+#[derive(Parser)]
+struct Arguments {
+    /// The file.
+    database: PathBuf,
+    /// How often each question is asked.
+    #[arg(long, default_value_t = 50)]
+    times: usize,
+}
+
+type Question = (
+    &'static str,
+    fn(&Snapshot<'_>, Window) -> Result<usize, ReaderError>,
+);
+
+#[derive(Clone, Copy)]
+struct Window {
+    project_no: i64,
+    from_ms: i64,
+    to_ms: i64,
+    column_ms: i64,
+}
+
+const QUESTIONS: [Question; 8] = [
+    ("projects", |snapshot, _| {
+        Ok(snapshot.trace_projects()?.len())
+    }),
+    ("window", |snapshot, w| {
+        let window = snapshot.trace_window(
+            w.project_no,
+            w.from_ms,
+            w.to_ms,
+            w.column_ms,
+            &TraceFilter::default(),
+        )?;
+        Ok(usize::try_from(window.totals.runs).unwrap_or(0))
+    }),
+    ("window before", |snapshot, w| {
+        let before = 2 * w.from_ms - w.to_ms;
+        let totals =
+            snapshot.trace_totals(w.project_no, before, w.from_ms, &TraceFilter::default())?;
+        Ok(usize::try_from(totals.runs).unwrap_or(0))
+    }),
+    ("slowest 20", |snapshot, w| {
+        Ok(snapshot
+            .trace_slowest(w.project_no, w.from_ms, w.to_ms, 20)?
+            .len())
+    }),
+    ("error groups", |snapshot, w| {
+        Ok(snapshot
+            .trace_errors(w.project_no, w.from_ms, w.to_ms, 20)?
+            .len())
+    }),
+    ("pending 50", |snapshot, w| {
+        Ok(snapshot.trace_pending(w.project_no, 50)?.len())
+    }),
+    ("day checks", |snapshot, w| {
+        Ok(snapshot
+            .trace_day_checks(w.project_no, w.from_ms, w.to_ms, 31)?
+            .len())
+    }),
+    ("one run", |snapshot, w| {
+        let slowest = snapshot.trace_slowest(w.project_no, w.to_ms - DAY_MS, w.to_ms, 1)?;
+        let id = slowest.first().map_or("", |run| &run.run_id);
+        Ok(snapshot.trace_run(id)?.map_or(0, |run| run.fields.len()))
+    }),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let reader = Reader::open(&arguments.database)?;
+    let projects = reader.snapshot(Duration::from_secs(5), |snapshot| snapshot.trace_projects())?;
+    let project = projects.first().ok_or("the database has no project")?;
+    let newest_us = project.newest_start_us.ok_or("the project has no run")?;
+    let to_ms = newest_us / 1_000 + 1;
+    let mut slowest_ms: f64 = 0.0;
+    for (what, span_ms, column_ms) in [
+        ("1 hour by minutes", HOUR_MS, 60_000),
+        ("24 hours by 15 minutes", DAY_MS, 15 * 60_000),
+        ("7 days by hours", 7 * DAY_MS, HOUR_MS),
+        ("90 days by days", 90 * DAY_MS, DAY_MS),
+    ] {
+        println!("{what}");
+        let window = Window {
+            project_no: project.project_no,
+            from_ms: to_ms - span_ms,
+            to_ms,
+            column_ms,
+        };
+        let mut page = Vec::new();
+        for _ in 0..arguments.times.max(1) {
+            let begun = Instant::now();
+            reader.snapshot(Duration::from_secs(5), |snapshot| {
+                QUESTIONS
+                    .iter()
+                    .try_for_each(|(_, ask)| ask(snapshot, window).map(drop))
+            })?;
+            page.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        for (name, ask) in QUESTIONS {
+            let mut samples = Vec::new();
+            let mut found = 0;
+            for _ in 0..arguments.times.max(1) {
+                let begun = Instant::now();
+                found =
+                    reader.snapshot(Duration::from_secs(5), |snapshot| ask(snapshot, window))?;
+                samples.push(begun.elapsed().as_secs_f64() * 1e3);
+            }
+            print(&format!("  {name} ({found})"), samples);
+        }
+        slowest_ms = slowest_ms.max(print("  all together", page));
+    }
+    println!("slowest page {slowest_ms:.2} ms p50");
+    Ok(())
+}
+
+fn print(what: &str, mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    let at = |share: usize| samples[(samples.len() - 1) * share / 100];
+    println!("{what:32} {:8.2} ms p50 {:8.2} ms p99", at(50), at(99));
+    at(50)
+}
