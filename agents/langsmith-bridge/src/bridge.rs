@@ -34,8 +34,6 @@ pub(crate) const KEY_MISSING: &str = "no API key: set LANGSMITH_API_KEY or LANGC
 #[derive(Debug)]
 pub struct LangSmithBridge {
     work: Work,
-    poll_interval: Duration,
-    failures: u32,
     round_began: Instant,
     /// Nothing is asked before.
     rest_until: Instant,
@@ -76,7 +74,6 @@ impl Agent for LangSmithBridge {
     async fn start(settings: Settings, context: &Context) -> Result<Self, AgentError> {
         let environment = environment_of_this_process();
         let configuration = settings.resolve(&environment);
-        let poll_interval = configuration.policy.poll_interval;
         let work = prepare(environment, configuration, Bar::for_person(context));
         let now = Instant::now();
         let said = Said {
@@ -85,8 +82,6 @@ impl Agent for LangSmithBridge {
         };
         Ok(Self {
             work,
-            poll_interval,
-            failures: 0,
             round_began: now,
             rest_until: now,
             said,
@@ -103,41 +98,25 @@ impl Agent for LangSmithBridge {
         }
         let is_supervised = context.is_supervised();
         let until = is_supervised.then(|| self.round_began + ROUND_MAX);
-        loop {
-            let trouble = match puller.work(context, until).await {
-                Ok(pulled) => {
-                    self.failures = 0;
-                    self.said = Said {
-                        status: Status::Ok,
-                        message: puller.describe(),
-                    };
-                    self.rest_until = match pulled {
-                        Pulled::Everything { rest } => Instant::now() + rest,
-                        Pulled::Some => Instant::now(),
-                    };
-                    return Ok(self.beat());
-                }
-                Err(trouble) => trouble,
-            };
-            self.failures = self.failures.saturating_add(1);
-            let wait = trouble.wait(self.failures, self.poll_interval, fastrand::f64());
-            self.rest_until = Instant::now() + wait;
-            let message = format!("{trouble}; next try in {:.1} s", wait.as_secs_f64());
-            tracing::warn!("{message}");
-            self.said = Said {
-                status: trouble.status(),
-                message,
-            };
+        for tries in 1.. {
+            let Pulled {
+                rest,
+                waits_for_trouble,
+            } = puller.work(context, until).await;
+            let (status, message) = puller.describe();
+            self.said = Said { status, message };
+            self.rest_until = Instant::now() + rest;
             let is_worth_a_wait =
-                trouble.is_passing() && self.failures < TRIES_BY_HAND && wait < WAIT_BY_HAND_MAX;
+                waits_for_trouble && tries < TRIES_BY_HAND && rest < WAIT_BY_HAND_MAX;
             if is_supervised || !is_worth_a_wait || context.is_stopping() {
-                return Ok(self.beat());
+                break;
             }
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = context.stopping() => return Ok(self.beat()),
+                () = tokio::time::sleep(rest) => {}
+                () = context.stopping() => break,
             }
         }
+        Ok(self.beat())
     }
 
     fn interval(&self) -> Duration {

@@ -12,8 +12,9 @@ use crate::bridge::KEY_MISSING;
 use crate::client::Client;
 use crate::connection::{Connection, Unset};
 use crate::environment::Environment;
+use crate::progress::ApiVersion;
 use crate::project::{Project, find_project};
-use crate::query::RunsQuery;
+use crate::query::{About, Question};
 use crate::settings::{Api, Configuration};
 
 /// What is looked for runs in; an idle project is no mistake.
@@ -181,9 +182,15 @@ impl Report {
         let window_ms = i64::try_from(WINDOW.as_millis()).expect("a small constant");
         let from_ms = now_ms - window_ms;
         if configuration.api != Api::V1 {
-            let query =
-                RunsQuery::window(&project.id, from_ms, now_ms, 10, &configuration.selection);
-            let body = serde_json::to_string(&query).expect("strings and numbers serialise");
+            let question = Question {
+                project_id: &project.id,
+                from_ms,
+                to_ms: Some(now_ms),
+                about: About::Everything,
+                page_size: 10,
+                fields: configuration.selection.fields(),
+            };
+            let body = question.body(ApiVersion::V2, None);
             match connection.client.post("/api/v2/runs/query", body).await {
                 Ok(answer) => return self.tell_page(&subject, 2, "items", &answer),
                 Err(error)

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::place::ReadPage;
 use crate::progress::Progress;
+use crate::store::Stored;
 
 /// What this process has counted and seen so far.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct Figures {
     pub(crate) runs_refused: u64,
     /// When the last window was complete, milliseconds since 1970 UTC.
     pub(crate) last_pull_ms: Option<i64>,
+    /// People were told of a day whose count does not match, and not of its end.
+    pub(crate) has_mismatch: bool,
     /// Runs that the last whole live window showed as open.
     open_in_window: Option<BTreeSet<String>>,
     /// The same for the window that is being read; absent where an earlier process had begun it.
@@ -31,6 +35,20 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// A page was read.
+    pub(crate) fn note_page(&mut self, page: &ReadPage) {
+        self.pages_read += 1;
+        self.runs_read += page.seen.len() as u64;
+        self.fields_unreadable += page.fields_unreadable;
+        self.fields_oversized += page.fields_oversized;
+    }
+
+    /// Rows were stored.
+    pub(crate) fn note_stored(&mut self, stored: Stored) {
+        self.runs_stored += stored.rows;
+        self.runs_refused += stored.refused;
+    }
+
     /// A live window begins with its first page.
     pub(crate) fn begin_window(&mut self) {
         self.open_so_far = Some(BTreeSet::new());
@@ -92,6 +110,15 @@ impl Figures {
                 "runs_settling",
                 progress.watermark_ms.map(|_| settling(progress)),
             ),
+            ("covered_from_ms", progress.covered_from_ms),
+            (
+                "gaps",
+                progress.watermark_ms.map(|_| length(&progress.gaps)),
+            ),
+            (
+                "days_unchecked",
+                progress.watermark_ms.map(|_| length(&progress.days)),
+            ),
         ];
         #[expect(
             clippy::cast_precision_loss,
@@ -119,6 +146,31 @@ impl Figures {
         }
         i64::try_from(open.len()).ok()
     }
+}
+
+fn length<T>(list: &[T]) -> i64 {
+    i64::try_from(list.len()).expect("a bounded list")
+}
+
+/// The figures of several projects as one: counts are summed, of times the one that is furthest behind is told.
+pub(crate) fn merge(
+    each: impl IntoIterator<Item = BTreeMap<String, f64>>,
+) -> BTreeMap<String, f64> {
+    let mut all: BTreeMap<String, f64> = BTreeMap::new();
+    for (name, figure) in each.into_iter().flatten() {
+        let known = all.get(&name).copied();
+        let merged = match (name.as_str(), known) {
+            (_, None) => figure,
+            ("last_http_status", _) => figure,
+            ("watermark_ms" | "last_pull_ms", Some(known)) => known.min(figure),
+            ("watermark_lag_ms" | "backfill_ms" | "covered_from_ms", Some(known)) => {
+                known.max(figure)
+            }
+            (_, Some(known)) => known + figure,
+        };
+        all.insert(name, merged);
+    }
+    all
 }
 
 fn settling(progress: &Progress) -> i64 {
@@ -168,6 +220,32 @@ mod tests {
         assert_eq!(
             (figures.pending(&progress), settling(&progress)),
             (Some(1), 1)
+        );
+    }
+
+    #[test]
+    fn several_projects_are_as_far_as_the_one_that_is_behind() {
+        let of = |figures: [(&str, f64); 3]| figures.map(|(name, value)| (name.to_owned(), value));
+        let each = [
+            of([
+                ("watermark_ms", 5.0),
+                ("watermark_lag_ms", 9.0),
+                ("runs_stored", 1.0),
+            ]),
+            of([
+                ("watermark_ms", 7.0),
+                ("watermark_lag_ms", 2.0),
+                ("runs_stored", 2.0),
+            ]),
+        ];
+        let merged = merge(each.map(BTreeMap::from));
+        assert_eq!(
+            merged,
+            BTreeMap::from(of([
+                ("watermark_ms", 5.0),
+                ("watermark_lag_ms", 9.0),
+                ("runs_stored", 3.0)
+            ]))
         );
     }
 

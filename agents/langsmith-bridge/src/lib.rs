@@ -4,14 +4,15 @@
 //! # Layout, in the order in which data flows
 //! * `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
 //! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`: what `--check` does instead.
-//! * `plan`, `progress`: which question comes next, and what is remembered. Pure.
-//! * `puller`, `project`: doing what the plan says.
+//! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`: what is remembered. Pure.
+//! * `puller`, `windows`, `server_questions`, `place`, `project`, `api_choice`: doing what the plan says, for several projects in turn.
 //! * `connection`, `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //!   `deprecation`: what the answers say of the API's future.
-//! * `query`, `page`, `run_row`, `timestamp`: bodies, answers, rows.
+//! * `query`, `page`, `map_run`, `run_row`, `timestamp`: bodies, answers, rows.
 //! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat. `dry_run` instead of a store,
 //!   `bar` for a person at a terminal.
 
+mod api_choice;
 mod api_key;
 mod ask_error;
 mod asker;
@@ -20,28 +21,35 @@ mod bridge;
 mod check;
 mod client;
 mod connection;
+mod days;
 mod deprecation;
 mod dry_run;
 mod endpoint;
 mod environment;
 mod figures;
+mod following;
+mod map_run;
 mod pace;
 mod page;
+mod place;
 mod plan;
 mod profile;
 mod progress;
 mod project;
 mod puller;
 mod query;
+mod reading;
 mod request_class;
 mod retry;
 mod run_row;
 mod selection;
 mod sent;
+mod server_questions;
 mod settings;
 mod store;
 mod timestamp;
 mod trouble;
+mod windows;
 
 pub use bridge::LangSmithBridge;
 pub use settings::Settings;

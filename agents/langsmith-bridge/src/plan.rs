@@ -1,25 +1,32 @@
-//! Responsible for deciding what is asked next and what an answer means for the progress.
-//! It reads no clock and sends nothing: the progress and the time come in, the next question goes out.
+//! Responsible for deciding what is asked next.
+//! It reads no clock, sends nothing and changes nothing: progress and time come in, the next question goes out. What an
+//! answer means for the progress is `reading`'s.
 //!
-//! Runs change after they were first seen, and arrive late. So each live window begins an overlap before the end of the last one,
-//! and a run that leaves the overlap while it is open or only just ended is followed by its id until it is final.
+//! Runs change after they were first seen, and arrive late. So each live window begins an overlap before the end of the last one;
+//! a run that leaves the overlap while it is open or only just ended is followed by its id until it is final; those that nobody
+//! follows are found by their end; feedback is asked for by its own time; and each day is read once more when it is over.
 
 use std::time::Duration;
 
-use crate::progress::{FOLLOWED_MAX, FollowedRun, NextPage, Progress, Pull, PullKind, Span};
+use crate::days::{next_day, next_day_due_ms};
+use crate::progress::{ApiVersion, Progress, Pull, PullKind, Span};
 use crate::query::IDS_MAX;
 
-/// Longest window. Above seven days LangSmith allows fewer requests; a day keeps the live window waiting less.
-const WINDOW_MAX_MS: i64 = 24 * 3_600_000;
+/// A day, in which windows are cut.
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Longest window. Above seven days LangSmith allows fewer requests. A day is shorter than need be: a cursor that the server
+/// forgot costs at most a day, and the runs of a whole day that is over can be counted while they are read.
+pub(crate) const WINDOW_MAX_MS: i64 = DAY_MS;
 
 /// LangSmith's longest retention: nothing older can be read.
-const RETENTION_MAX_MS: i64 = 400 * WINDOW_MAX_MS;
+pub(crate) const RETENTION_MAX_MS: i64 = 400 * DAY_MS;
 
-/// Neighbouring backfill windows share this much, since it is not documented which of their bounds are inclusive.
-const SEAM_MS: i64 = 1_000;
+/// LangSmith's usual retention. Runs that end are looked for so far back at least, feedback is read again so far back.
+pub(crate) const RETENTION_MS: i64 = 14 * DAY_MS;
 
-/// A followed run is asked about at most after a tenth of the time it has been followed, and no later than this.
-const FOLLOW_EVERY_MAX_MS: i64 = 10 * 60_000;
+/// Neighbouring windows share this much, since it is not documented which of their bounds are inclusive.
+pub(crate) const SEAM_MS: i64 = 1_000;
 
 /// The times that a user can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,150 +39,115 @@ pub(crate) struct Policy {
     pub(crate) safety_lag: Duration,
     /// How long after its end a run may still get tokens and costs.
     pub(crate) settle: Duration,
-    /// How long a run is followed that never ends.
+    /// How long after its start a run that has not ended is followed.
     pub(crate) abandon_after: Duration,
     /// Time between live windows.
     pub(crate) poll_interval: Duration,
+    /// Time between looks for runs that ended.
+    pub(crate) ended_interval: Duration,
+    /// Time between looks for feedback that changed.
+    pub(crate) feedback_interval: Duration,
+    /// How long after its end a day is read once more and counted.
+    pub(crate) day_check_after: Duration,
 }
 
 /// What is asked next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
-    /// A page of the window in [`Progress::pull`].
-    ReadPage,
+    /// The next page of this window.
+    ReadPage(Pull),
     /// These runs by id, none of which started before `from_ms`.
     ReadByIds { run_ids: Vec<String>, from_ms: i64 },
+    /// How many runs the server counts for this day, of which so many were read.
+    CountDay { day_ms: i64, read_runs: u64 },
     /// Nothing until then.
     Rest { until_ms: i64 },
 }
 
-/// What an answer says of one run, as far as the plan needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SeenRun {
-    pub(crate) run_id: String,
-    pub(crate) start_ms: Option<i64>,
-    pub(crate) end_ms: Option<i64>,
-    pub(crate) is_pending: bool,
+impl Step {
+    /// Between projects, what is lower comes first: what is new before what is old.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::ReadPage(pull) => match pull.kind {
+                PullKind::Live => 0,
+                PullKind::Ended => 2,
+                PullKind::Feedback => 3,
+                PullKind::Backfill => 5,
+                PullKind::Day => 6,
+            },
+            Self::ReadByIds { .. } => 1,
+            Self::CountDay { .. } => 4,
+            Self::Rest { .. } => u8::MAX,
+        }
+    }
 }
 
-/// Which step comes next. Opens a window in `progress` where one is due.
-pub(crate) fn next_step(progress: &mut Progress, now_ms: i64, policy: &Policy) -> Step {
-    if progress.pull.is_some() {
-        return Step::ReadPage;
-    }
+/// Which step comes next.
+pub(crate) fn next_step(progress: &Progress, now_ms: i64, policy: &Policy) -> Step {
     let newest_ms = now_ms - milliseconds(policy.safety_lag);
-    let Some(watermark_ms) = progress.watermark_ms else {
-        let since_ms = milliseconds(policy.since).min(RETENTION_MAX_MS);
-        let rest = Span {
-            from_ms: (now_ms - since_ms).min(newest_ms - SEAM_MS),
-            to_ms: newest_ms,
-        };
-        progress.backfill = Some(rest);
-        let span = Span {
-            from_ms: rest.from_ms.max(newest_ms - WINDOW_MAX_MS),
-            ..rest
-        };
-        open(progress, PullKind::Live, span);
-        return Step::ReadPage;
-    };
-    // By the watermark and not by when it was last asked: a restart then asks no more often, and a long pause is
-    // caught up without waiting. A watermark ahead of the clock is due at once.
-    let live_due_ms = watermark_ms + milliseconds(policy.poll_interval);
-    if newest_ms >= live_due_ms || newest_ms < watermark_ms {
-        let span = live_window(progress, newest_ms, now_ms, policy);
-        progress.reread_from_ms = None; // the span begins early enough
-        open(progress, PullKind::Live, span);
-        return Step::ReadPage;
+    if let Some(pull) = live(progress, now_ms, newest_ms, policy) {
+        return Step::ReadPage(pull);
     }
+    let Some(watermark_ms) = progress.watermark_ms else {
+        unreachable!("without a watermark the first live window is due");
+    };
     if let Some(step) = ask_followed(progress, now_ms) {
         return step;
     }
-    if let Some(rest) = progress.backfill {
-        let from_ms = rest
-            .from_ms
-            .max(rest.to_ms - WINDOW_MAX_MS)
-            .max(now_ms - RETENTION_MAX_MS);
-        let span = Span {
-            from_ms: from_ms.min(rest.to_ms),
-            to_ms: rest.to_ms + SEAM_MS,
-        };
-        open(progress, PullKind::Backfill, span);
-        return Step::ReadPage;
+    let sweep = [PullKind::Ended, PullKind::Feedback].map(|kind| progress.pull(kind).cloned());
+    let [ended, feedback] = sweep;
+    let rests = now_ms < progress.sweeps_rest_until_ms;
+    let ended = ended.or_else(|| look_for_ended(progress, now_ms, policy));
+    let feedback = feedback.or_else(|| look_for_feedback(progress, now_ms, policy));
+    if let Some(pull) = ended.or(feedback).filter(|_| !rests) {
+        return Step::ReadPage(pull);
     }
-    let next_followed_ms = progress.followed.iter().map(|run| run.due_ms).min();
-    let live_due_ms = live_due_ms + milliseconds(policy.safety_lag);
-    Step::Rest {
-        until_ms: next_followed_ms.map_or(live_due_ms, |due_ms| due_ms.min(live_due_ms)),
+    let day = next_day(progress, now_ms);
+    if let Some(Step::CountDay { .. }) = day {
+        return day.expect("it was there");
     }
+    let older = progress.pull(PullKind::Backfill).cloned();
+    let older = older.or_else(|| Some(backfill_window(progress.backfill?, now_ms)));
+    let older = older.map(Step::ReadPage).or(day);
+    let older = older.filter(|_| now_ms >= progress.older_rest_until_ms);
+    older.unwrap_or_else(|| Step::Rest {
+        until_ms: next_due_ms(progress, watermark_ms, policy).max(now_ms + 1),
+    })
 }
 
-/// A page was read at `read_ms`. `next` is where the window goes on; without it the window is complete.
-/// Returns how many followed runs were given up.
-pub(crate) fn page_read(
-    progress: &mut Progress,
-    seen: &[SeenRun],
-    next: Option<NextPage>,
-    read_ms: i64,
-    policy: &Policy,
-) -> usize {
-    let pull = progress
-        .pull
-        .take()
-        .expect("a page is only read for a window");
-    let reread_from_ms = reread_bound(progress, &pull, policy);
-    for run in seen {
-        follow(progress, run, reread_from_ms, read_ms, policy);
+/// The newest window, where it is being read or due.
+fn live(progress: &Progress, now_ms: i64, newest_ms: i64, policy: &Policy) -> Option<Pull> {
+    if let Some(pull) = progress.pull(PullKind::Live) {
+        return Some(pull.clone());
     }
-    let newest_start_ms = seen.iter().filter_map(|run| run.start_ms).max();
-    progress.newest_start_ms = progress.newest_start_ms.max(newest_start_ms);
-    let given_up =
-        bound_followed(progress, read_ms, policy) + give_up_old(progress, read_ms, policy);
-    if next.is_some() {
-        progress.pull = Some(Pull { page: next, ..pull });
-    } else {
-        complete(progress, &pull, policy);
-    }
-    given_up
-}
-
-/// An answer to [`Step::ReadByIds`] was read at `read_ms`. Runs that were asked for and not answered stay followed
-/// until they are given up: they may be on their way. Returns how many were given up.
-pub(crate) fn ids_read(
-    progress: &mut Progress,
-    asked: &[String],
-    seen: &[SeenRun],
-    read_ms: i64,
-    policy: &Policy,
-) -> usize {
-    for run in seen.iter().filter(|run| asked.contains(&run.run_id)) {
-        follow(progress, run, i64::MAX, read_ms, policy);
-    }
-    for run in &mut progress.followed {
-        if asked.contains(&run.run_id) {
-            run.due_ms = next_due_ms(run.since_ms, read_ms, policy);
+    let span = match progress.watermark_ms {
+        None => Span {
+            from_ms: first_from_ms(newest_ms, policy).max(newest_ms - WINDOW_MAX_MS),
+            to_ms: newest_ms,
+        },
+        // By the watermark and not by when it was last asked: a restart then asks no more often, and a long pause is
+        // caught up without waiting. A watermark ahead of the clock is due at once.
+        Some(watermark_ms) => {
+            let is_due = newest_ms >= watermark_ms + milliseconds(policy.poll_interval);
+            if !is_due && newest_ms >= watermark_ms {
+                return None;
+            }
+            live_span(progress, newest_ms, now_ms, policy)
         }
-    }
-    give_up_old(progress, read_ms, policy)
+    };
+    Some(new_pull(PullKind::Live, span, None))
 }
 
-/// The server no longer takes the cursor: the window is read anew from its first page.
-pub(crate) fn restart_window(progress: &mut Progress) {
-    if let Some(pull) = &mut progress.pull {
-        pull.page = None;
-    }
-}
-
-fn open(progress: &mut Progress, kind: PullKind, span: Span) {
-    progress.pull = Some(Pull {
-        kind,
-        span,
-        page: None,
-    });
+/// How far back the first start reads, where it reads up to `newest_ms`.
+pub(crate) fn first_from_ms(newest_ms: i64, policy: &Policy) -> i64 {
+    let since_ms = milliseconds(policy.since).min(RETENTION_MAX_MS);
+    let now_ms = newest_ms + milliseconds(policy.safety_lag);
+    (now_ms - since_ms).min(newest_ms - SEAM_MS)
 }
 
 /// From an overlap before the watermark to the newest moment, at most [`WINDOW_MAX_MS`] beyond the watermark: after a
 /// long pause the windows follow one another, oldest first.
-fn live_window(progress: &Progress, newest_ms: i64, now_ms: i64, policy: &Policy) -> Span {
+fn live_span(progress: &Progress, newest_ms: i64, now_ms: i64, policy: &Policy) -> Span {
     let oldest_ms = now_ms - RETENTION_MAX_MS;
     let base_ms = match progress.watermark_ms {
         Some(watermark_ms) if watermark_ms <= newest_ms => watermark_ms,
@@ -192,80 +164,86 @@ fn live_window(progress: &Progress, newest_ms: i64, now_ms: i64, policy: &Policy
     }
 }
 
-/// Runs that started from here on will be read again by the next live window, so they need not be followed.
-fn reread_bound(progress: &Progress, pull: &Pull, policy: &Policy) -> i64 {
-    let watermark_ms = match pull.kind {
-        PullKind::Live => Some(pull.span.to_ms),
-        PullKind::Backfill => progress.watermark_ms,
+/// The runs that ended since they were last looked for, less those that the next live window reads anyway.
+fn look_for_ended(progress: &Progress, now_ms: i64, policy: &Policy) -> Option<Pull> {
+    let ended_to_ms = progress.ended_to_ms?;
+    let to_ms = progress.reread_from_ms? + SEAM_MS;
+    if now_ms < ended_to_ms + milliseconds(policy.ended_interval) {
+        return None;
+    }
+    // A run that ended counts as late as its tokens: until it has settled it is read again each time.
+    let margin_ms = milliseconds(policy.overlap) + milliseconds(policy.settle);
+    let about = Span {
+        from_ms: ended_to_ms - margin_ms,
+        to_ms: now_ms,
     };
-    let overlap_ms = watermark_ms.map_or(i64::MAX, |ms| ms - milliseconds(policy.overlap));
-    progress
-        .reread_from_ms
-        .map_or(overlap_ms, |ms| ms.min(overlap_ms))
+    let covered_ms = progress.covered_from_ms.unwrap_or(now_ms);
+    let from_ms = covered_ms.min(now_ms - RETENTION_MS);
+    let from_ms = from_ms.max(now_ms - RETENTION_MAX_MS);
+    let span = Span { from_ms, to_ms };
+    (from_ms < to_ms).then(|| new_pull(PullKind::Ended, span, Some(about)))
 }
 
-fn complete(progress: &mut Progress, pull: &Pull, policy: &Policy) {
-    // The very first window is live and the newest part of the backfill at once.
-    let is_top_of_backfill = pull.kind == PullKind::Backfill || progress.watermark_ms.is_none();
-    // Stored rather than computed again later: the overlap may be configured shorter in between.
-    progress.reread_from_ms = Some(reread_bound(progress, pull, policy));
-    if pull.kind == PullKind::Live {
-        progress.watermark_ms = Some(pull.span.to_ms);
+/// The runs whose feedback changed since it was last looked for. Where the server cannot tell, runs are read again, a day
+/// at a time, newest first.
+fn look_for_feedback(progress: &Progress, now_ms: i64, policy: &Policy) -> Option<Pull> {
+    let feedback_to_ms = progress.feedback_to_ms?;
+    let is_due = now_ms >= feedback_to_ms + milliseconds(policy.feedback_interval);
+    if rereads_feedback(progress) {
+        let whole = Span {
+            from_ms: feedback_from_ms(progress, now_ms),
+            to_ms: now_ms,
+        };
+        let round = progress.feedback_round.or(is_due.then_some(whole))?;
+        let from_ms = round.from_ms.max(round.to_ms - WINDOW_MAX_MS);
+        let to_ms = round.to_ms;
+        return Some(new_pull(PullKind::Feedback, Span { from_ms, to_ms }, None));
     }
-    if is_top_of_backfill {
-        progress.backfill = progress
-            .backfill
-            .and_then(|rest| shorten(rest, pull.span.from_ms));
+    if !is_due {
+        return None;
     }
+    let about = Span {
+        from_ms: feedback_to_ms - milliseconds(policy.overlap),
+        to_ms: now_ms,
+    };
+    let span = Span {
+        from_ms: now_ms - RETENTION_MAX_MS,
+        to_ms: now_ms,
+    };
+    Some(new_pull(PullKind::Feedback, span, Some(about)))
 }
 
-/// What is left of the backfill once everything from `done_from_ms` on has been read.
-fn shorten(rest: Span, done_from_ms: i64) -> Option<Span> {
-    (done_from_ms > rest.from_ms).then_some(Span {
-        to_ms: done_from_ms,
-        ..rest
-    })
+/// How far back runs are read again for their feedback: as long as it is usually kept, and no run that was never read.
+pub(crate) fn feedback_from_ms(progress: &Progress, to_ms: i64) -> i64 {
+    let covered_ms = progress.covered_from_ms.unwrap_or(i64::MIN);
+    covered_ms.max(to_ms - RETENTION_MS).min(to_ms)
 }
 
-/// Keeps or drops one run among the followed, by what was seen of it.
-fn follow(
-    progress: &mut Progress,
-    run: &SeenRun,
-    reread_from_ms: i64,
-    read_ms: i64,
-    policy: &Policy,
-) {
-    let known = progress
-        .followed
-        .iter()
-        .position(|followed| followed.run_id == run.run_id);
-    let known = known.map(|place| progress.followed.swap_remove(place));
-    let start_ms = run
-        .start_ms
-        .or(known.as_ref().map(|known| known.start_ms))
-        .unwrap_or(read_ms - RETENTION_MAX_MS);
-    let end_ms = run.end_ms.filter(|_| !run.is_pending);
-    let is_final = end_ms.is_some_and(|end_ms| read_ms - end_ms >= milliseconds(policy.settle));
-    if is_final || start_ms >= reread_from_ms {
-        return;
+/// Whether feedback is read by reading runs again.
+pub(crate) fn rereads_feedback(progress: &Progress) -> bool {
+    progress.rereads_feedback || progress.api_version() == ApiVersion::V1
+}
+
+/// The newest window of what is left, cut where days begin.
+fn backfill_window(rest: Span, now_ms: i64) -> Pull {
+    let from_ms = rest
+        .from_ms
+        .max(day_of(rest.to_ms - 1))
+        .max(now_ms - RETENTION_MAX_MS);
+    let span = Span {
+        from_ms: from_ms.min(rest.to_ms),
+        to_ms: rest.to_ms + SEAM_MS,
+    };
+    new_pull(PullKind::Backfill, span, None)
+}
+
+pub(crate) fn new_pull(kind: PullKind, span: Span, about: Option<Span>) -> Pull {
+    Pull {
+        kind,
+        span,
+        about,
+        page: None,
     }
-    let since_ms = known.map_or(read_ms, |known| known.since_ms);
-    let due_ms = next_due_ms(since_ms, read_ms, policy);
-    progress.followed.push(FollowedRun {
-        run_id: run.run_id.clone(),
-        start_ms,
-        since_ms,
-        end_ms,
-        due_ms,
-    });
-}
-
-fn next_due_ms(since_ms: i64, read_ms: i64, policy: &Policy) -> i64 {
-    let poll_ms = milliseconds(policy.poll_interval);
-    read_ms
-        + ((read_ms - since_ms) / 10)
-            .min(FOLLOW_EVERY_MAX_MS)
-            .max(poll_ms)
 }
 
 fn ask_followed(progress: &Progress, now_ms: i64) -> Option<Step> {
@@ -285,30 +263,33 @@ fn ask_followed(progress: &Progress, now_ms: i64) -> Option<Step> {
     })
 }
 
-fn give_up_old(progress: &mut Progress, now_ms: i64, policy: &Policy) -> usize {
-    let before = progress.followed.len();
-    progress
-        .followed
-        .retain(|run| now_ms - run.since_ms < milliseconds(policy.abandon_after));
-    before - progress.followed.len()
+/// When there is something to do next.
+fn next_due_ms(progress: &Progress, watermark_ms: i64, policy: &Policy) -> i64 {
+    let live_ms =
+        watermark_ms + milliseconds(policy.poll_interval) + milliseconds(policy.safety_lag);
+    let followed_ms = progress.followed.iter().map(|run| run.due_ms).min();
+    let rest_ms = progress.sweeps_rest_until_ms;
+    let after =
+        |to_ms: Option<i64>, interval| to_ms.map(|ms| (ms + milliseconds(interval)).max(rest_ms));
+    let is_sweeping = |pull: &Pull| matches!(pull.kind, PullKind::Ended | PullKind::Feedback);
+    let is_sweeping = progress.pulls.iter().any(is_sweeping) || progress.feedback_round.is_some();
+    let due = [
+        is_sweeping.then_some(rest_ms),
+        followed_ms,
+        after(progress.ended_to_ms, policy.ended_interval),
+        after(progress.feedback_to_ms, policy.feedback_interval),
+        next_day_due_ms(progress).map(|ms| ms.max(progress.older_rest_until_ms)),
+        progress.backfill.map(|_| progress.older_rest_until_ms),
+    ];
+    due.into_iter().flatten().fold(live_ms, i64::min)
 }
 
-/// Follows the oldest by id; for the rest, the next live window begins early enough to see them. Those of the rest
-/// that started too long ago are given up, since nothing remembers how long they have been followed.
-fn bound_followed(progress: &mut Progress, now_ms: i64, policy: &Policy) -> usize {
-    if progress.followed.len() <= FOLLOWED_MAX {
-        return 0;
-    }
-    progress.followed.sort_by_key(|run| run.start_ms);
-    let mut rest = progress.followed.split_off(FOLLOWED_MAX);
-    let before = rest.len();
-    rest.retain(|run| now_ms - run.start_ms < milliseconds(policy.abandon_after));
-    let from_ms = rest.iter().map(|run| run.start_ms).min();
-    progress.reread_from_ms = progress.reread_from_ms.into_iter().chain(from_ms).min();
-    before - rest.len()
+/// The beginning of the UTC day of a time.
+pub(crate) fn day_of(ms: i64) -> i64 {
+    ms.div_euclid(DAY_MS) * DAY_MS
 }
 
-fn milliseconds(duration: Duration) -> i64 {
+pub(crate) fn milliseconds(duration: Duration) -> i64 {
     // Settings are bounded far below this; saturating keeps the sums in range for any value.
     i64::try_from(duration.as_millis())
         .unwrap_or(i64::MAX / 4)
@@ -317,8 +298,4 @@ fn milliseconds(duration: Duration) -> i64 {
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
-mod tests;
-
-#[cfg(test)]
-#[path = "plan_history_tests.rs"]
-mod history_tests;
+pub(crate) mod tests;

@@ -9,64 +9,99 @@ use serde_json::Value;
 /// Counts up when an older bridge could no longer understand the value.
 const VERSION: u32 = 1;
 
-/// Most runs that are followed by id. More would not fit a line together with a large row; those beyond are found
-/// again by reading from an earlier start, see [`Progress::reread_from_ms`].
+/// Most runs that are followed by id. More would not fit a line together with a large row; those beyond are found by
+/// their end once they have one, see [`PullKind::Ended`].
 pub(crate) const FOLLOWED_MAX: usize = 1_000;
 
 /// Longest server cursor that is remembered. A longer one is used but a restart then reads its window anew.
-pub(crate) const PAGE_CURSOR_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const PAGE_CURSOR_BYTES_MAX: usize = 3 * 1024;
+
+/// Most gaps that are remembered; neighbours are one. Beyond, the oldest are forgotten.
+pub(crate) const GAPS_MAX: usize = 64;
 
 /// How far one project has been read. Times are milliseconds since 1970 UTC.
+#[serde_with::skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Progress {
     pub(crate) version: u32,
-    /// Every run that started before this, back to the beginning of the backfill less `backfill`, has been stored
-    /// as it was when read. Absent until the first window is complete.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Every run that started before this, back to `covered_from_ms`, has been stored as it was when read. Absent until
+    /// the first window is complete.
     pub(crate) watermark_ms: Option<i64>,
+    /// How far back everything has been read.
+    pub(crate) covered_from_ms: Option<i64>,
     /// The next window begins here or earlier: runs that started later are read again anyway.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reread_from_ms: Option<i64>,
     /// The latest start of any run seen. Where the clock turns out to have been ahead, it tells how far reading
     /// really came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) newest_start_ms: Option<i64>,
     /// Older runs that are still to be read, newest first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) backfill: Option<Span>,
-    /// The window that is being read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) pull: Option<Pull>,
+    /// Runs that ended before this have been read as ended, whenever they started.
+    pub(crate) ended_to_ms: Option<i64>,
+    /// Feedback that changed before this has been read.
+    pub(crate) feedback_to_ms: Option<i64>,
+    /// Feedback is read again by reading runs again, since the server cannot say which changed: what is left of the round.
+    pub(crate) feedback_round: Option<Span>,
+    /// The server refused to say which feedback changed.
+    pub(crate) rereads_feedback: bool,
+    /// The windows that are being read, at most one of each kind.
+    pub(crate) pulls: Vec<Pull>,
     /// Runs that may still change and that no window will read again.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) followed: Vec<FollowedRun>,
+    /// Days that are over and were read at their time: everything from the first to the second was or is in `days`.
+    pub(crate) closed_days: Option<Span>,
+    /// Days to be read once more or to be counted.
+    pub(crate) days: Vec<DayWork>,
+    /// What was given up: windows that the server refused, days whose count does not match.
+    pub(crate) gaps: Vec<Span>,
+    /// Which version of the API answers.
+    pub(crate) api: Option<ChosenApi>,
     /// What people were told once, such as a deprecation.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) told: BTreeSet<String>,
+    /// The sweeps for ends and feedback rest until then. Not stored: a restart tries at once.
+    #[serde(skip)]
+    pub(crate) sweeps_rest_until_ms: i64,
+    /// Older windows and days are not read before. Not stored either.
+    #[serde(skip)]
+    pub(crate) older_rest_until_ms: i64,
+    /// Days are not counted before. Not stored either.
+    #[serde(skip)]
+    pub(crate) counts_rest_until_ms: i64,
 }
 
-/// A half-open range of start times.
+/// A half-open range of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) from_ms: i64,
     pub(crate) to_ms: i64,
 }
 
-/// Why a window is read; decides what its completion means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a window is read; decides what its completion means. In the order in which they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PullKind {
     /// The newest part, up to now: moves the watermark.
     Live,
+    /// Runs of any age that ended lately, for those that nobody follows.
+    Ended,
+    /// Runs of any age whose feedback changed lately.
+    Feedback,
     /// An older part: shortens the backfill.
     Backfill,
+    /// A day that is over, once more: finds what arrived or changed too late for everything else.
+    Day,
 }
 
 /// A window that is being read page by page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Pull {
     pub(crate) kind: PullKind,
+    /// Start times.
     pub(crate) span: Span,
+    /// When runs ended, or their feedback changed, where that is what the window is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) about: Option<Span>,
     /// The server's cursor of the next page, absent before the first is stored, and the body it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) page: Option<NextPage>,
@@ -77,8 +112,65 @@ pub(crate) struct Pull {
 pub(crate) struct NextPage {
     /// The server's, opaque.
     pub(crate) cursor: String,
-    /// The body that it was given for; with another one it means nothing.
-    pub(crate) body: String,
+    /// A fingerprint of the question that it was given for; with another one it means nothing.
+    pub(crate) question: u64,
+}
+
+/// A day that is over: to be read once more, or, once it is read, to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    from = "(i64, u32, i64, Option<u64>)",
+    into = "(i64, u32, i64, Option<u64>)"
+)]
+pub(crate) struct DayWork {
+    /// Its beginning, UTC.
+    pub(crate) day_ms: i64,
+    /// How often its count did not match.
+    pub(crate) mismatches: u32,
+    pub(crate) not_before_ms: i64,
+    /// How many runs it had when it was read; absent before.
+    pub(crate) read_runs: Option<u64>,
+}
+
+impl From<(i64, u32, i64, Option<u64>)> for DayWork {
+    fn from((day_ms, mismatches, not_before_ms, read_runs): (i64, u32, i64, Option<u64>)) -> Self {
+        Self {
+            day_ms,
+            mismatches,
+            not_before_ms,
+            read_runs,
+        }
+    }
+}
+
+impl From<DayWork> for (i64, u32, i64, Option<u64>) {
+    fn from(work: DayWork) -> Self {
+        (
+            work.day_ms,
+            work.mismatches,
+            work.not_before_ms,
+            work.read_runs,
+        )
+    }
+}
+
+/// A version of the API that was seen to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChosenApi {
+    pub(crate) version: ApiVersion,
+    /// When it was chosen; an older one is not kept for ever.
+    pub(crate) chosen_ms: i64,
+}
+
+/// A version of LangSmith's API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ApiVersion {
+    /// Removed in January 2027.
+    V1,
+    /// Its successor.
+    #[default]
+    V2,
 }
 
 /// A run that may still change, kept as an array to be short.
@@ -136,6 +228,48 @@ impl Progress {
         }
     }
 
+    /// The window of this kind that is being read.
+    pub(crate) fn pull(&self, kind: PullKind) -> Option<&Pull> {
+        self.pulls.iter().find(|pull| pull.kind == kind)
+    }
+
+    /// The version of the API to ask, where it is not a setting.
+    pub(crate) fn api_version(&self) -> ApiVersion {
+        self.api.map(|api| api.version).unwrap_or_default()
+    }
+
+    /// Remembers that nothing is known of `span`.
+    pub(crate) fn add_gap(&mut self, span: Span) {
+        self.close_gap(span);
+        self.gaps.push(span);
+        self.gaps.sort_by_key(|gap| gap.from_ms);
+        self.gaps.dedup_by(|later, earlier| {
+            let touches = later.from_ms <= earlier.to_ms;
+            if touches {
+                earlier.to_ms = earlier.to_ms.max(later.to_ms);
+            }
+            touches
+        });
+        let excess = self.gaps.len().saturating_sub(GAPS_MAX);
+        self.gaps.drain(..excess);
+    }
+
+    /// `span` has been read after all.
+    pub(crate) fn close_gap(&mut self, span: Span) {
+        let rest = self.gaps.iter().flat_map(|gap| {
+            let before = Span {
+                to_ms: gap.to_ms.min(span.from_ms),
+                ..*gap
+            };
+            let after = Span {
+                from_ms: gap.from_ms.max(span.to_ms),
+                ..*gap
+            };
+            [before, after]
+        });
+        self.gaps = rest.filter(|gap| gap.from_ms < gap.to_ms).collect();
+    }
+
     /// Reads a stored value back.
     pub(crate) fn from_value(value: &Value) -> Result<Self, ProgressError> {
         let progress: Self = Deserialize::deserialize(value)
@@ -149,7 +283,7 @@ impl Progress {
     /// The value to store. A server cursor that is too long is left out.
     pub(crate) fn to_value(&self) -> Value {
         let mut stored = self.clone();
-        if let Some(pull) = &mut stored.pull {
+        for pull in &mut stored.pulls {
             pull.page = pull
                 .page
                 .take()
@@ -163,42 +297,63 @@ impl Progress {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_stored_value_reads_back() {
-        let run = FollowedRun {
-            run_id: "id".into(),
-            start_ms: 1,
-            since_ms: 2,
-            end_ms: None,
-            due_ms: i64::MIN,
-        };
-        let span = Span {
-            from_ms: 1,
-            to_ms: 9,
-        };
-        let page = Some(NextPage {
-            cursor: "c".into(),
-            body: "{}".into(),
-        });
-        let progress = Progress {
-            watermark_ms: Some(5),
-            followed: vec![run],
-            backfill: Some(span),
-            pull: Some(Pull {
-                kind: PullKind::Live,
-                span,
-                page,
+    fn span(from_ms: i64, to_ms: i64) -> Span {
+        Span { from_ms, to_ms }
+    }
+
+    fn largest() -> Progress {
+        let ms = 1_790_000_000_000;
+        let span = span(ms, ms + 1);
+        let run: FollowedRun = (
+            "00000000-0000-4000-8000-000000000000".to_owned(),
+            ms,
+            ms,
+            Some(ms),
+        )
+            .into();
+        let kinds = [
+            PullKind::Live,
+            PullKind::Ended,
+            PullKind::Feedback,
+            PullKind::Backfill,
+            PullKind::Day,
+        ];
+        let pull = |kind| Pull {
+            kind,
+            span,
+            about: Some(span),
+            page: Some(NextPage {
+                cursor: "c".repeat(PAGE_CURSOR_BYTES_MAX),
+                question: u64::MAX,
             }),
+        };
+        let mut progress = Progress {
+            watermark_ms: Some(ms),
+            backfill: Some(span),
+            followed: vec![run; FOLLOWED_MAX],
+            pulls: kinds.map(pull).to_vec(),
+            days: vec![(ms, 3, ms, Some(10_000_000)).into(); 401],
+            told: (0..16).map(|n| format!("{n}{}", "t".repeat(130))).collect(),
             ..Progress::new()
         };
-        assert_eq!(
-            Progress::from_value(&progress.to_value()).unwrap(),
-            progress
-        );
-        assert_eq!(
-            Progress::from_value(&Progress::new().to_value()).unwrap(),
-            Progress::new()
-        );
+        for n in 0..200 {
+            let from_ms = n * 100;
+            progress.add_gap(Span {
+                from_ms,
+                to_ms: from_ms + 1,
+            });
+        }
+        progress
+    }
+
+    #[test]
+    fn a_stored_value_reads_back() {
+        for progress in [largest(), Progress::new()] {
+            assert_eq!(
+                Progress::from_value(&progress.to_value()).unwrap(),
+                progress
+            );
+        }
     }
 
     #[test]
@@ -209,32 +364,20 @@ mod tests {
 
     #[test]
     fn the_largest_value_leaves_room_for_a_row() {
-        let id = "00000000-0000-4000-8000-000000000000";
-        let ms = 1_790_000_000_000;
-        let run = FollowedRun {
-            run_id: id.into(),
-            start_ms: ms,
-            since_ms: ms,
-            end_ms: Some(ms),
-            due_ms: 0,
-        };
-        let page = Some(NextPage {
-            cursor: "c".repeat(PAGE_CURSOR_BYTES_MAX),
-            body: "b".repeat(2_000),
-        });
-        let span = Span {
-            from_ms: ms,
-            to_ms: ms,
-        };
-        let progress = Progress {
-            followed: vec![run; FOLLOWED_MAX],
-            pull: Some(Pull {
-                kind: PullKind::Live,
-                span,
-                page,
-            }),
-            ..Progress::new()
-        };
-        assert!(progress.to_value().to_string().len() < 110 * 1024);
+        let bytes = largest().to_value().to_string().len();
+        assert!(bytes < 120 * 1024, "{bytes}");
+    }
+
+    #[test]
+    fn gaps_join_and_close() {
+        let mut progress = Progress::new();
+        progress.add_gap(span(10, 20));
+        progress.add_gap(span(40, 50));
+        progress.add_gap(span(20, 30));
+        assert_eq!(progress.gaps, [span(10, 30), span(40, 50)]);
+        progress.close_gap(span(15, 45));
+        assert_eq!(progress.gaps, [span(10, 15), span(45, 50)]);
+        progress.close_gap(span(0, 100));
+        assert_eq!(progress.gaps, []);
     }
 }

@@ -1,117 +1,268 @@
-//! Responsible for the bodies of `POST /api/v2/runs/query`: what is asked, for which window, and which fields.
+//! Responsible for the bodies of `runs/query` in both versions: what is asked, for which window, and which fields.
 //! It does not send them and knows nothing of answers.
 
-use serde::Serialize;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::selection::Selection;
+use serde_json::{Map, Value, json};
+
+use crate::progress::{ApiVersion, Span};
 use crate::timestamp::format_ms;
 
 /// Most ids in one request; LangSmith's own clients ask for as many.
 pub(crate) const IDS_MAX: usize = 100;
 
-/// One request body. The same value with another `cursor` asks for the next page.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct RunsQuery {
-    project_ids: [String; 1],
-    min_start_time: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_start_time: Option<String>,
-    page_size: u32,
-    selects: Vec<&'static str>,
-    include_subtree_usage: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ids: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<String>,
+/// Most runs in an answer of version 1; it refuses to be asked for more.
+pub(crate) const OLDER_PAGE_MAX: u32 = 100;
+
+/// Which runs are asked for besides those of a project and a window.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum About {
+    /// All of the window.
+    Everything,
+    /// Those that ended at or after this.
+    EndedFrom(i64),
+    /// Those whose feedback changed then.
+    FeedbackChanged(Span),
+    /// These.
+    Ids(Vec<String>),
 }
 
-impl RunsQuery {
-    /// Runs of a project that started in `from_ms..to_ms`.
-    pub(crate) fn window(
-        project_id: &str,
-        from_ms: i64,
-        to_ms: i64,
-        page_size: u32,
-        selection: &Selection,
-    ) -> Self {
-        Self {
-            project_ids: [project_id.to_owned()],
-            min_start_time: format_ms(from_ms),
-            max_start_time: Some(format_ms(to_ms)),
-            page_size,
-            selects: selection.fields().to_vec(),
-            // Without it a root run's tokens and cost leave out those of its children.
-            include_subtree_usage: true,
-            ids: Vec::new(),
-            cursor: None,
-        }
-    }
+/// One question. The same with a cursor asks for the next page.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Question<'a> {
+    pub(crate) project_id: &'a str,
+    /// Start times. The lower bound is always given: the server's default of a day ago may hide older runs, from a
+    /// question by id too.
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: Option<i64>,
+    pub(crate) about: About,
+    pub(crate) page_size: u32,
+    /// The fields, in the names of version 2.
+    pub(crate) fields: &'a [&'static str],
+}
 
-    /// Single runs of a project, none of which started before `from_ms`. The lower bound has to be given: the
-    /// server's default of a day ago may hide older runs from a query by id too.
-    pub(crate) fn by_id(
-        project_id: &str,
-        ids: Vec<String>,
-        from_ms: i64,
-        selection: &Selection,
-    ) -> Self {
-        debug_assert!(ids.len() <= IDS_MAX, "callers ask in chunks");
-        let page_size = u32::try_from(IDS_MAX).expect("a small constant");
-        Self {
-            max_start_time: None,
-            ids,
-            ..Self::window(project_id, from_ms, 0, page_size, selection)
+impl Question<'_> {
+    /// The body in a version of the API.
+    pub(crate) fn body(&self, version: ApiVersion, cursor: Option<&str>) -> String {
+        let mut body = match version {
+            ApiVersion::V2 => self.newer(),
+            ApiVersion::V1 => self.older(),
+        };
+        if let Some(cursor) = cursor {
+            body.insert("cursor".into(), cursor.into());
         }
-    }
-
-    /// The same question, going on at `cursor`.
-    pub(crate) fn at(&self, cursor: Option<&str>) -> Self {
-        Self {
-            cursor: cursor.map(str::to_owned),
-            ..self.clone()
-        }
+        Value::Object(body).to_string()
     }
 
     /// Identifies everything but the cursor: a server's cursor belongs to the body it was given for.
-    pub(crate) fn fingerprint(&self) -> String {
-        serde_json::to_string(&self.at(None)).expect("strings and numbers serialise")
+    pub(crate) fn fingerprint(&self, version: ApiVersion) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.body(version, None).hash(&mut hasher);
+        hasher.finish()
     }
+
+    /// How many runs a full page holds.
+    pub(crate) fn rows_max(&self, version: ApiVersion) -> u32 {
+        match version {
+            ApiVersion::V2 => self.page_size,
+            ApiVersion::V1 => self.page_size.min(OLDER_PAGE_MAX),
+        }
+    }
+
+    fn newer(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
+        put("project_ids", json!([self.project_id]));
+        put("min_start_time", format_ms(self.from_ms).into());
+        if let Some(to_ms) = self.to_ms {
+            put("max_start_time", format_ms(to_ms).into());
+        }
+        put("page_size", self.page_size.into());
+        put("selects", json!(self.fields));
+        // Without it a root run's tokens and cost leave out those of its children.
+        put("include_subtree_usage", true.into());
+        match &self.about {
+            About::Everything => {}
+            About::EndedFrom(ms) => put("filter", ended_from(*ms).into()),
+            About::FeedbackChanged(span) => {
+                // The bounds need a condition on feedback beside them; this one holds for any feedback.
+                put("filter", r#"neq(feedback_key, "")"#.into());
+                put("min_feedback_modified_at", format_ms(span.from_ms).into());
+                put("max_feedback_modified_at", format_ms(span.to_ms).into());
+            }
+            About::Ids(ids) => put("ids", json!(ids)),
+        }
+        body
+    }
+
+    fn older(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
+        put("session", json!([self.project_id]));
+        put("limit", self.rows_max(ApiVersion::V1).into());
+        put("select", json!(older_fields(self.fields)));
+        if let About::Ids(ids) = &self.about {
+            put("id", json!(ids)); // everything else is ignored then
+            return body;
+        }
+        put("start_time", format_ms(self.from_ms).into());
+        // What its `end_time` means is not documented; a filter says it.
+        let before = |ms| format!(r#"lt(start_time, "{}")"#, format_ms(ms));
+        let mut conditions: Vec<String> = self.to_ms.map(before).into_iter().collect();
+        if let About::EndedFrom(ms) = self.about {
+            conditions.push(ended_from(ms));
+        }
+        match conditions.as_slice() {
+            [] => {}
+            [one] => put("filter", one.as_str().into()),
+            several => put("filter", format!("and({})", several.join(", ")).into()),
+        }
+        body
+    }
+}
+
+fn ended_from(ms: i64) -> String {
+    format!(r#"gte(end_time, "{}")"#, format_ms(ms))
+}
+
+/// The fields in the names of version 1, without those that it does not have.
+fn older_fields(fields: &[&'static str]) -> Vec<String> {
+    let mut older = Vec::new();
+    for field in fields {
+        let names: &[&str] = match *field {
+            "PROJECT_ID" => &["session_id"],
+            "PARENT_RUN_IDS" => &["parent_run_id", "parent_run_ids"],
+            "METADATA" | "EXTRA" => &["extra"],
+            "IS_IN_DATASET" => &["in_dataset"],
+            "MANIFEST" => &["serialized"],
+            "IS_ROOT" | "LATENCY_SECONDS" => &[], // worked out from the others
+            "LS_USER_ID" | "THREAD_EVALUATION_TIME" | "ATTACHMENTS" | "ERROR_PREVIEW" => &[],
+            _ => {
+                older.push(field.to_lowercase());
+                continue;
+            }
+        };
+        older.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+    older.sort();
+    older.dedup();
+    older
+}
+
+/// The body of `POST /api/v1/runs/stats` that counts the runs of a project that started on a day.
+pub(crate) fn count_body(project_id: &str, day: Span) -> String {
+    let (from, to) = (format_ms(day.from_ms), format_ms(day.to_ms));
+    let filter = format!(r#"and(gte(start_time, "{from}"), lt(start_time, "{to}"))"#);
+    json!({"session": [project_id], "start_time": from, "filter": filter, "select": ["run_count"]})
+        .to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn usual() -> Selection {
-        Selection::resolve(&[], &[])
+    const QUESTION: Question<'static> = Question {
+        project_id: "project",
+        from_ms: 0,
+        to_ms: Some(1_000),
+        about: About::Everything,
+        page_size: 500,
+        fields: &[
+            "ID",
+            "METADATA",
+            "PARENT_RUN_IDS",
+            "PROJECT_ID",
+            "IS_ROOT",
+            "LS_USER_ID",
+        ],
+    };
+
+    fn body(question: &Question<'_>, version: ApiVersion) -> Value {
+        serde_json::from_str(&question.body(version, None)).unwrap()
     }
 
     #[test]
-    fn a_window_names_its_bounds_and_fields() {
-        let query = RunsQuery::window("id", 0, 1_000, 500, &usual());
-        let body = serde_json::to_value(&query).unwrap();
-        assert_eq!(body["min_start_time"], "1970-01-01T00:00:00.000Z");
-        assert_eq!(body["max_start_time"], "1970-01-01T00:00:01.000Z");
-        assert_eq!(body["include_subtree_usage"], true);
-        assert_eq!(body["selects"][0], "ID");
-        assert!(body.get("cursor").is_none() && body.get("ids").is_none());
+    fn a_window_names_its_bounds_and_fields_in_both_versions() {
+        assert_eq!(
+            body(&QUESTION, ApiVersion::V2),
+            json!({"project_ids": ["project"], "min_start_time": "1970-01-01T00:00:00.000Z",
+                "max_start_time": "1970-01-01T00:00:01.000Z", "page_size": 500, "include_subtree_usage": true,
+                "selects": QUESTION.fields})
+        );
+        assert_eq!(
+            body(&QUESTION, ApiVersion::V1),
+            json!({"session": ["project"], "start_time": "1970-01-01T00:00:00.000Z", "limit": 100,
+                "filter": "lt(start_time, \"1970-01-01T00:00:01.000Z\")",
+                "select": ["extra", "id", "parent_run_id", "parent_run_ids", "session_id"]})
+        );
     }
 
     #[test]
     fn a_question_by_id_still_names_project_and_lower_bound() {
-        let body =
-            serde_json::to_value(RunsQuery::by_id("project", vec!["run".into()], 5, &usual()))
-                .unwrap();
-        assert_eq!(body["project_ids"][0], "project");
-        assert_eq!(body["min_start_time"], "1970-01-01T00:00:00.005Z");
-        assert!(body.get("max_start_time").is_none());
+        let question = Question {
+            from_ms: 5,
+            to_ms: None,
+            about: About::Ids(vec!["run".into()]),
+            ..QUESTION
+        };
+        let newer = body(&question, ApiVersion::V2);
+        assert_eq!(
+            (&newer["ids"], &newer["project_ids"]),
+            (&json!(["run"]), &json!(["project"]))
+        );
+        assert_eq!(newer["min_start_time"], "1970-01-01T00:00:00.005Z");
+        assert!(newer.get("max_start_time").is_none());
+        assert_eq!(body(&question, ApiVersion::V1)["id"], json!(["run"]));
+    }
+
+    #[test]
+    fn sweeps_name_the_time_that_they_are_about() {
+        let ended = Question {
+            about: About::EndedFrom(2_000),
+            ..QUESTION
+        };
+        assert_eq!(
+            body(&ended, ApiVersion::V2)["filter"],
+            r#"gte(end_time, "1970-01-01T00:00:02.000Z")"#
+        );
+        assert_eq!(
+            body(&ended, ApiVersion::V1)["filter"],
+            r#"and(lt(start_time, "1970-01-01T00:00:01.000Z"), gte(end_time, "1970-01-01T00:00:02.000Z"))"#
+        );
+        let span = Span {
+            from_ms: 0,
+            to_ms: 1_000,
+        };
+        let feedback = body(
+            &Question {
+                about: About::FeedbackChanged(span),
+                ..QUESTION
+            },
+            ApiVersion::V2,
+        );
+        assert_eq!(
+            feedback["max_feedback_modified_at"],
+            "1970-01-01T00:00:01.000Z"
+        );
+        assert!(
+            feedback["filter"]
+                .as_str()
+                .unwrap()
+                .contains("feedback_key")
+        );
     }
 
     #[test]
     fn the_next_page_has_the_same_body() {
-        let query = RunsQuery::window("id", 0, 1_000, 500, &usual());
-        let next = query.at(Some("opaque"));
-        assert_eq!(next.fingerprint(), query.fingerprint());
-        assert_eq!(serde_json::to_value(next).unwrap()["cursor"], "opaque");
+        let next: Value =
+            serde_json::from_str(&QUESTION.body(ApiVersion::V2, Some("opaque"))).unwrap();
+        assert_eq!(next["cursor"], "opaque");
+        let other = Question {
+            page_size: 1,
+            ..QUESTION
+        };
+        let print = |question: &Question<'_>| question.fingerprint(ApiVersion::V2);
+        assert_eq!(print(&QUESTION), print(&QUESTION.clone()));
+        assert_ne!(print(&QUESTION), print(&other));
     }
 }

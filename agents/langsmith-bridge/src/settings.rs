@@ -47,7 +47,7 @@ struct Given {
     #[arg(long)]
     dry_run: bool,
     /// How far back the first start reads: a time such as 7d, or a date such as 2026-01-31
-    #[arg(long, default_value = "24h", value_parser = read_since)]
+    #[arg(long, default_value = "14d", value_parser = read_since)]
     since: Duration,
     /// Time between looks for new runs
     #[arg(long, default_value = "30s", value_parser = |text: &str| read_time(text, "100ms", "24h"))]
@@ -61,9 +61,18 @@ struct Given {
     /// How long after a run's end its tokens and costs may still come
     #[arg(long, default_value = "10m", value_parser = |text: &str| read_time(text, "0s", "24h"))]
     settle: Duration,
-    /// How long a run that does not end is asked about
+    /// How long after its start a run that does not end is asked about
     #[arg(long, default_value = "24h", value_parser = |text: &str| read_time(text, "1s", "400d"))]
     abandon_after: Duration,
+    /// Time between looks for runs that ended and that nothing else reads again
+    #[arg(long, default_value = "5m", value_parser = |text: &str| read_time(text, "100ms", "24h"))]
+    ended_interval: Duration,
+    /// Time between looks for feedback that changed
+    #[arg(long, default_value = "1h", value_parser = |text: &str| read_time(text, "100ms", "7d"))]
+    feedback_interval: Duration,
+    /// How long after its end a day is read once more and compared with the server's count
+    #[arg(long, default_value = "6h", value_parser = |text: &str| read_time(text, "0s", "7d"))]
+    day_check_after: Duration,
     /// Longest wait for a connection
     #[arg(long, default_value = "10s", value_parser = |text: &str| read_time(text, "100ms", "2m"))]
     connect_timeout: Duration,
@@ -190,6 +199,9 @@ impl Settings {
                 settle: given.settle,
                 abandon_after: given.abandon_after,
                 poll_interval: given.poll_interval,
+                ended_interval: given.ended_interval,
+                feedback_interval: given.feedback_interval,
+                day_check_after: given.day_check_after,
             },
             timeouts: Timeouts {
                 connect: given.connect_timeout,
@@ -348,7 +360,7 @@ mod tests {
             (found.projects[0].as_str(), found.endpoint.as_str()),
             ("default", DEFAULT_ENDPOINT)
         );
-        assert_eq!(found.policy.since, Duration::from_secs(24 * 3600));
+        assert_eq!(found.policy.since, Duration::from_secs(14 * 24 * 3600));
     }
 
     #[test]

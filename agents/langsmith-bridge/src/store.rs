@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 
 use agent_sdk::{Context, Cursor, Level, RecordsError};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::dry_run::DryRun;
-use crate::figures::Figures;
-use crate::run_row::RunRow;
+use crate::run_row::WrittenRow;
 use crate::sent::Sent;
 
 /// The kind of rows, known to version 1 of the protocol.
 const KIND: &str = "langsmith_run";
+
+/// The kind of a day's counts.
+const DAY_CHECK: &str = "langsmith_day_check";
 
 /// The way to the coordinator's store.
 #[derive(Debug, Default)]
@@ -22,6 +25,15 @@ pub(crate) struct Store {
     cursors: BTreeMap<String, Value>,
     /// Nothing is stored, only counted.
     dry_run: Option<DryRun>,
+}
+
+/// What became of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Rows that were acknowledged, new and changed ones.
+    pub(crate) rows: u64,
+    /// Rows that the coordinator refused for good.
+    pub(crate) refused: u64,
 }
 
 impl Store {
@@ -43,32 +55,47 @@ impl Store {
         self.cursors.get(name)
     }
 
+    /// Whether exactly this row is stored, as far as this process remembers.
+    pub(crate) fn has(&self, row: &WrittenRow) -> bool {
+        self.sent.has(row)
+    }
+
     /// Stores the rows that changed, and the cursor with the last of them. On an error some rows may be stored and the
     /// cursor is not: storing everything again is then right.
     pub(crate) async fn commit(
         &mut self,
         context: &Context,
-        rows: &[RunRow],
+        mut rows: Vec<WrittenRow>,
         cursor: Cursor,
-        figures: &mut Figures,
-    ) -> Result<(), RecordsError> {
-        let rows: Vec<Value> = rows
-            .iter()
-            .map(|row| serde_json::to_value(row).expect("a row is plain data"))
-            .filter(|row| !self.sent.has(run_id(row), &row.to_string()))
-            .collect();
+    ) -> Result<Stored, RecordsError> {
+        rows.retain(|row| !self.sent.has(row));
         if let Some(dry_run) = &mut self.dry_run {
             for row in &rows {
-                dry_run.note(row);
-                self.sent.note(run_id(row), &row.to_string());
+                dry_run.note(&serde_json::from_str(row.json.get()).unwrap_or_default());
+                self.sent.note(row);
             }
             self.cursors.insert(cursor.name, cursor.value);
-            return Ok(());
+            return Ok(Stored::default());
         }
         if rows.is_empty() && self.cursor(&cursor.name) == Some(&cursor.value) {
-            return Ok(());
+            return Ok(Stored::default());
         }
-        self.send(context, rows, cursor.clone(), figures).await?;
+        let stored = self.send(context, rows, cursor.clone()).await?;
+        self.cursors.insert(cursor.name, cursor.value);
+        Ok(stored)
+    }
+
+    /// Stores the counts of a day together with the cursor.
+    pub(crate) async fn commit_check(
+        &mut self,
+        context: &Context,
+        check: Box<RawValue>,
+        cursor: Cursor,
+    ) -> Result<(), RecordsError> {
+        if self.dry_run.is_none() {
+            let cursor = Some(cursor.clone());
+            context.raw_records(DAY_CHECK, vec![check], cursor).await?;
+        }
         self.cursors.insert(cursor.name, cursor.value);
         Ok(())
     }
@@ -78,17 +105,16 @@ impl Store {
     async fn send(
         &mut self,
         context: &Context,
-        rows: Vec<Value>,
+        rows: Vec<WrittenRow>,
         cursor: Cursor,
-        figures: &mut Figures,
-    ) -> Result<(), RecordsError> {
+    ) -> Result<Stored, RecordsError> {
+        let mut stored = Stored::default();
         let mut to_send = vec![(rows, Some(cursor))];
         while let Some((mut rows, cursor)) = to_send.pop() {
-            let Err(error) = context.records(KIND, rows.clone(), cursor.clone()).await else {
-                figures.runs_stored += rows.len() as u64;
-                for row in &rows {
-                    self.sent.note(run_id(row), &row.to_string());
-                }
+            let json: Vec<Box<RawValue>> = rows.iter().map(|row| row.json.clone()).collect();
+            let Err(error) = context.raw_records(KIND, json, cursor.clone()).await else {
+                stored.rows += rows.len() as u64;
+                rows.iter().for_each(|row| self.sent.note(row));
                 continue;
             };
             let is_final = matches!(
@@ -104,24 +130,15 @@ impl Store {
                 to_send.push((rows, None));
                 continue;
             }
-            figures.runs_refused += 1;
-            let message = format!("run {} is not stored: failed to {error}", run_id(&rows[0]));
-            context.event_with_data(
-                Level::Error,
-                "run_refused",
-                message,
-                json!({"run_id": run_id(&rows[0])}),
-            );
+            stored.refused += 1;
+            let run_id = &rows[0].run_id;
+            let message = format!("run {run_id} is not stored: failed to {error}");
+            let data = json!({"run_id": run_id});
+            context.event_with_data(Level::Error, "run_refused", message, data);
             if cursor.is_some() {
                 to_send.push((Vec::new(), cursor));
             }
         }
-        Ok(())
+        Ok(stored)
     }
-}
-
-fn run_id(row: &Value) -> &str {
-    row["run_id"]
-        .as_str()
-        .expect("every row is made with its id")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent_sdk::{RecordsError, Status};
 
-use crate::ask_error::AskError;
+use crate::ask_error::{AskError, Meaning};
 use crate::progress::ProgressError;
 use crate::retry::wait_after;
 
@@ -66,6 +66,25 @@ impl Trouble {
             Self::Ask { error, .. } => error.is_passing(),
             Self::ProjectGone { .. } | Self::Store(_) => true,
             Self::ProjectMissing { .. } | Self::Progress { .. } => false,
+        }
+    }
+
+    /// Whether it lies with the server, the key or the way to it, so that other projects would meet it too.
+    pub(crate) fn is_of_the_server(&self) -> bool {
+        let of_all = [
+            Meaning::TooMany,
+            Meaning::RefusedOnTheWay,
+            Meaning::KeyUnknown,
+            Meaning::WorkspaceMissing,
+            Meaning::Moved,
+        ];
+        match self {
+            Self::Ask { error, .. } => match error.meaning() {
+                Some(meaning) => of_all.contains(&meaning),
+                None => matches!(error, AskError::Connect(_) | AskError::Held(_)),
+            },
+            Self::Store(_) => true,
+            Self::ProjectMissing { .. } | Self::ProjectGone { .. } | Self::Progress { .. } => false,
         }
     }
 

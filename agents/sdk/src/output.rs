@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::drawing::{is_drawing, with_room};
 use crate::readable::render;
+use crate::records::{Message, RawRecords};
 
 /// In which form messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +58,22 @@ impl Form {
                 None => return Ok(()),
             },
         };
-        with_room(|| {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(&line).and_then(|()| stdout.flush())
-        })
-        .map_err(WriteError::Closed)
+        write_line(&line)
     }
+
+    /// The same for rows that are JSON already.
+    pub(crate) fn write_records(self, records: &RawRecords<'_>) -> Result<(), WriteError> {
+        match self {
+            Form::Wire => write_line(&encode(&Message::Records(records))?),
+            Form::Readable { .. } => self.write(&AgentMessage::Records(records.summary())),
+        }
+    }
+}
+
+fn write_line(line: &[u8]) -> Result<(), WriteError> {
+    with_room(|| {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(line).and_then(|()| stdout.flush())
+    })
+    .map_err(WriteError::Closed)
 }

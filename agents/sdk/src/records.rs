@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use agent_protocol::{AgentMessage, Cursor, EncodeError, LINE_BYTES_MAX, Nack, Records, encode};
+use agent_protocol::{Cursor, EncodeError, LINE_BYTES_MAX, Nack, Records, encode};
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use thiserror::Error;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
@@ -19,6 +22,9 @@ const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Waiting for the coordinator is no hang of the agent, so it beats meanwhile, well within a usual heartbeat timeout.
 const BEAT_EVERY: Duration = Duration::from_secs(5);
+/// Messages that may be on their way to the coordinator at once: enough for its disk not to wait for the next one, few enough
+/// that what has to be sent again after a failure stays small.
+const IN_FLIGHT_MAX: usize = 8;
 /// Room for everything of the message but its rows and its cursor.
 const ENVELOPE_BYTES: usize = 1024;
 
@@ -46,8 +52,9 @@ pub enum RecordsError {
 }
 
 impl Context {
-    /// Sends rows together with the cursor that they advance and waits until both are on disk. Rows that do not fit into one
-    /// line go in several messages, one after the other, the cursor with the last: it never runs ahead of its rows.
+    /// Sends rows together with the cursor that they advance and waits until all are on disk. Rows that do not fit into one
+    /// line go in several messages, the cursor in the last of them, which is sent once the others are on disk: it never runs
+    /// ahead of its rows.
     ///
     /// An agent that runs alone has nobody who stores: the rows are printed and count as accepted.
     pub async fn records(
@@ -56,31 +63,73 @@ impl Context {
         rows: Vec<Value>,
         cursor: Option<Cursor>,
     ) -> Result<(), RecordsError> {
+        let rows = rows.iter().map(to_raw_value).collect::<Result<_, _>>();
+        let rows = rows.map_err(EncodeError::Json)?;
+        self.raw_records(kind, rows, cursor).await
+    }
+
+    /// The same with rows that are JSON already and go into the line as they are.
+    pub async fn raw_records(
+        &self,
+        kind: &str,
+        rows: Vec<Box<RawValue>>,
+        cursor: Option<Cursor>,
+    ) -> Result<(), RecordsError> {
         let mut parts = split(rows, cursor.as_ref())?;
         let last = parts.pop().unwrap_or_default();
-        for rows in parts {
-            self.store(kind, rows, None).await?;
+        let mut parts = parts.into_iter();
+        loop {
+            let some: Vec<_> = parts.by_ref().take(IN_FLIGHT_MAX).collect();
+            if some.is_empty() {
+                break;
+            }
+            self.store_together(kind, some).await?;
         }
-        self.store(kind, last, cursor).await
+        self.store(kind, &last, cursor.as_ref()).await
+    }
+
+    /// Stores several messages of rows, all of which may be on their way at once. One that is refused for now is sent again
+    /// once the answers to the others are there.
+    async fn store_together(
+        &self,
+        kind: &str,
+        parts: Vec<Vec<Box<RawValue>>>,
+    ) -> Result<(), RecordsError> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let mut sent = Vec::new();
+        for rows in &parts {
+            sent.push(self.send_once(kind, rows, None)?);
+        }
+        for (mut sent, rows) in sent.into_iter().zip(&parts) {
+            match self.wait_for_answer(&mut sent, deadline).await? {
+                Answer::Stored => {}
+                Answer::Refused(Nack {
+                    retry: false,
+                    reason,
+                    ..
+                }) => return Err(RecordsError::Refused { reason }),
+                Answer::Refused(_) => self.store(kind, rows, None).await?,
+                Answer::Silence => {
+                    let last_refusal = String::new();
+                    return Err(RecordsError::NotInTime { last_refusal });
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn store(
         &self,
         kind: &str,
-        rows: Vec<Value>,
-        cursor: Option<Cursor>,
+        rows: &[Box<RawValue>],
+        cursor: Option<&Cursor>,
     ) -> Result<(), RecordsError> {
         let deadline = Instant::now() + ANSWER_WITHIN;
-        let mut message = Records {
-            id: 0,
-            kind: kind.to_owned(),
-            rows,
-            cursor,
-        };
         let mut wait = RETRY_WAIT;
         let mut last_refusal = String::new();
         loop {
-            match self.store_once(&mut message, deadline).await? {
+            let mut sent = self.send_once(kind, rows, cursor)?;
+            match self.wait_for_answer(&mut sent, deadline).await? {
                 Answer::Stored => return Ok(()),
                 Answer::Silence => return Err(RecordsError::NotInTime { last_refusal }),
                 Answer::Refused(Nack {
@@ -107,16 +156,23 @@ impl Context {
         }
     }
 
-    async fn store_once(
+    /// Writes one message; the answer comes later.
+    fn send_once(
         &self,
-        message: &mut Records,
-        deadline: Instant,
-    ) -> Result<Answer, RecordsError> {
-        let (id, mut answer) = self.0.pending.expect_answer();
-        // Whatever ends this function early, the entry is taken back.
-        let _taken_back = TakenBack { context: self, id };
-        message.id = id;
-        match self.0.form.write(&AgentMessage::Records(message.clone())) {
+        kind: &str,
+        rows: &[Box<RawValue>],
+        cursor: Option<&Cursor>,
+    ) -> Result<Sent<'_>, RecordsError> {
+        let (id, answer) = self.0.pending.expect_answer();
+        // Whatever ends the wait early, the entry is taken back.
+        let taken_back = TakenBack { context: self, id };
+        let message = RawRecords {
+            id,
+            kind,
+            rows,
+            cursor,
+        };
+        match self.0.form.write_records(&message) {
             Ok(()) => {}
             Err(WriteError::Encode(error)) => return Err(error.into()),
             Err(WriteError::Closed(_)) => {
@@ -124,6 +180,17 @@ impl Context {
                 return Err(RecordsError::Stopping);
             }
         }
+        Ok(Sent {
+            answer,
+            _taken_back: taken_back,
+        })
+    }
+
+    async fn wait_for_answer(
+        &self,
+        sent: &mut Sent<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, RecordsError> {
         if !self.is_supervised() {
             return Ok(Answer::Stored);
         }
@@ -131,7 +198,7 @@ impl Context {
             let within = BEAT_EVERY.min(deadline - Instant::now());
             tokio::select! {
                 biased;
-                answer = timeout(within, &mut answer) => match answer {
+                answer = timeout(within, &mut sent.answer) => match answer {
                     Ok(Ok(Ok(()))) => return Ok(Answer::Stored),
                     Ok(Ok(Err(nack))) => return Ok(Answer::Refused(nack)),
                     Ok(Err(_)) => unreachable!("the entry is removed only by an answer or by this function"),
@@ -142,6 +209,40 @@ impl Context {
         }
         Ok(Answer::Silence)
     }
+}
+
+/// What [`agent_protocol::AgentMessage::Records`] is on the wire, with rows that are JSON already.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Message<'a> {
+    Records(&'a RawRecords<'a>),
+}
+
+#[derive(Serialize)]
+pub(crate) struct RawRecords<'a> {
+    id: u64,
+    kind: &'a str,
+    rows: &'a [Box<RawValue>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<&'a Cursor>,
+}
+
+impl RawRecords<'_> {
+    /// What people are told of it: how many rows, not which.
+    pub(crate) fn summary(&self) -> Records {
+        Records {
+            id: self.id,
+            kind: self.kind.to_owned(),
+            rows: vec![Value::Null; self.rows.len()],
+            cursor: self.cursor.cloned(),
+        }
+    }
+}
+
+/// A message that was written.
+struct Sent<'a> {
+    answer: oneshot::Receiver<Result<(), Nack>>,
+    _taken_back: TakenBack<'a>,
 }
 
 enum Answer {
@@ -162,15 +263,17 @@ impl Drop for TakenBack<'_> {
 }
 
 /// Groups rows so that each group fits into a line, with the cursor's length reserved in every one of them.
-fn split(rows: Vec<Value>, cursor: Option<&Cursor>) -> Result<Vec<Vec<Value>>, EncodeError> {
+fn split(
+    rows: Vec<Box<RawValue>>,
+    cursor: Option<&Cursor>,
+) -> Result<Vec<Vec<Box<RawValue>>>, EncodeError> {
     let taken =
         ENVELOPE_BYTES + cursor.map_or(Ok(0), |cursor| encode(cursor).map(|line| line.len()))?;
     let room = LINE_BYTES_MAX.saturating_sub(taken);
-    let mut groups: Vec<Vec<Value>> = Vec::new();
+    let mut groups: Vec<Vec<Box<RawValue>>> = Vec::new();
     let mut used = room;
     for row in rows {
-        // The newline that `encode` adds stands for the comma.
-        let bytes = encode(&row)?.len();
+        let bytes = row.get().len() + 1; // the comma
         match groups.last_mut() {
             Some(group) if used + bytes <= room => {
                 group.push(row);
@@ -188,14 +291,15 @@ fn split(rows: Vec<Value>, cursor: Option<&Cursor>) -> Result<Vec<Vec<Value>>, E
 
 #[cfg(test)]
 mod tests {
+    use agent_protocol::AgentMessage;
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn rows_are_grouped_in_order_so_that_each_group_fits_into_a_line() {
-        let rows: Vec<Value> = (0..100)
-            .map(|n| json!({"n": n, "text": "x".repeat(10_000)}))
+        let rows: Vec<Box<RawValue>> = (0..100)
+            .map(|n| to_raw_value(&json!({"n": n, "text": "x".repeat(10_000)})).unwrap())
             .collect();
         let cursor = Cursor {
             name: "runs".to_owned(),
@@ -204,15 +308,40 @@ mod tests {
         let groups = split(rows.clone(), Some(&cursor)).unwrap();
         assert_eq!(groups.len(), 5);
         for rows in &groups {
-            let message = AgentMessage::Records(Records {
+            let message = Message::Records(&RawRecords {
                 id: u64::MAX,
-                kind: "k".repeat(64),
-                rows: rows.clone(),
-                cursor: Some(cursor.clone()),
+                kind: &"k".repeat(64),
+                rows,
+                cursor: Some(&cursor),
             });
             encode(&message).unwrap();
         }
-        assert_eq!(groups.concat(), rows);
+        let text = |rows: &[Box<RawValue>]| -> Vec<String> {
+            rows.iter().map(|row| row.get().to_owned()).collect()
+        };
+        assert_eq!(text(&groups.concat()), text(&rows));
+    }
+
+    #[test]
+    fn rows_of_json_are_the_same_message_on_the_wire() {
+        let cursor = Cursor {
+            name: "runs".to_owned(),
+            value: json!(7),
+        };
+        let row = json!({"run_id": "a", "total_cost": "0.10"});
+        let raw = Message::Records(&RawRecords {
+            id: 3,
+            kind: "langsmith_run",
+            rows: &[to_raw_value(&row).unwrap()],
+            cursor: Some(&cursor),
+        });
+        let typed = AgentMessage::Records(Records {
+            id: 3,
+            kind: "langsmith_run".to_owned(),
+            rows: vec![row],
+            cursor: Some(cursor.clone()),
+        });
+        assert_eq!(encode(&raw).unwrap(), encode(&typed).unwrap());
     }
 
     #[test]

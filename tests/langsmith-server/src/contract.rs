@@ -1,7 +1,8 @@
 //! Checks requests against the published OpenAPI document, allowing for its known faults.
 //! It answers nothing.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::http::{HeaderMap, Method, Uri};
 use jsonschema::Validator;
@@ -36,15 +37,26 @@ pub(crate) fn violations(
     }
     let documented = uri.path().replace("/api/v2/", "/v2/"); // a known fault of the document
     match (method, documented.as_str()) {
-        (&Method::POST, "/v2/runs/query") => runs_query(headers, body, &mut found),
+        (&Method::POST, "/v2/runs/query") => {
+            json_body(headers, body, "query.QueryRunsRequestBody", &mut found);
+        }
+        (&Method::POST, "/api/v1/runs/query") => {
+            json_body(headers, body, "BodyParamsForRunsQuerySchema", &mut found);
+        }
+        (&Method::POST, "/api/v1/runs/stats") => {
+            json_body(headers, body, "RunStatsQueryParams", &mut found);
+        }
+        (&Method::GET, "/api/v1/info") => {}
         (&Method::GET, "/api/v1/sessions") => parameters(uri, &documented, &mut found),
-        (&Method::GET, "/v2/sessions") => {} // described in the documentation, not in the document
+        // Described in the documentation, not in the document.
+        (&Method::GET, "/v2/sessions") | (&Method::POST, "/v2/traces/query") => {}
         _ => found.push("is not in the document".to_owned()),
     }
     found
 }
 
-fn runs_query(headers: &HeaderMap, body: &[u8], found: &mut Vec<String>) {
+/// A JSON body has to be what the document's `schema` says, without any field that it does not know.
+fn json_body(headers: &HeaderMap, body: &[u8], schema: &'static str, found: &mut Vec<String>) {
     if headers
         .get("content-type")
         .is_none_or(|value| value != "application/json")
@@ -55,17 +67,23 @@ fn runs_query(headers: &HeaderMap, body: &[u8], found: &mut Vec<String>) {
         found.push("has no JSON body".to_owned());
         return;
     };
-    static VALIDATOR: OnceLock<Validator> = OnceLock::new();
-    let validator = VALIDATOR.get_or_init(|| {
-        validator(&json!({"$ref": "#/components/schemas/query.QueryRunsRequestBody"}))
-    });
+    static VALIDATORS: Mutex<BTreeMap<&str, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let validator = {
+        let mut validators = VALIDATORS.lock().expect("building one does not panic");
+        let reference = json!({"$ref": format!("#/components/schemas/{schema}")});
+        Arc::clone(
+            validators
+                .entry(schema)
+                .or_insert_with(|| Arc::new(validator(&reference))),
+        )
+    };
     found.extend(
         validator
             .iter_errors(&body)
             .filter(|error| !is_newer_select(error.instance()))
             .map(|error| format!("{error} at {}", error.instance_path())),
     );
-    let known = &document()["components"]["schemas"]["query.QueryRunsRequestBody"]["properties"];
+    let known = &document()["components"]["schemas"][schema]["properties"];
     for name in body.as_object().into_iter().flat_map(|body| body.keys()) {
         let is_known = known.get(name).is_some() || DOCUMENTED_ADDITIONS.contains(&name.as_str());
         if !is_known || NOT_RELIABLE.contains(&name.as_str()) {

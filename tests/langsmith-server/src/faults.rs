@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tokio_stream::StreamExt as _;
 
-use super::text_response;
+use crate::text_response;
 
 /// One answer instead of the real one.
 #[derive(Clone, Debug)]
@@ -24,12 +24,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(super) fn answer(self) -> Response {
+    pub(crate) fn answer(self) -> Response {
         let begun = r#"{"items":[{"id":"bbbbbbbb-0000-4000-8000-0000000"#;
         match self {
             Self::Status(status, header) => {
                 let status = StatusCode::from_u16(status).expect("a status");
-                let mut response = super::problem(status, "as the test wanted");
+                let mut response = crate::problem(status, "as the test wanted");
                 if let Some((name, value)) = header {
                     response
                         .headers_mut()

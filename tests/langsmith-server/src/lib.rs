@@ -3,8 +3,9 @@
 //!
 //! # Layout
 //! * `contract`: checks requests against the OpenAPI document.
-//! * `world`: the projects and runs that exist, and what a test can change of them.
-//! * `runs_query`: the answer to `POST /api/v2/runs/query`.
+//! * `world`, `run_store`: the projects and runs that exist, and what a test can change of them. `pattern`: runs to fill it with.
+//! * `question`, `filter`, `shown`: which runs answer a question, and what they look like by now.
+//! * `runs_query`, `runs_query_v1`, `other_answers`: the answers, one function for each path.
 //! * `expected`: what a run has to be in the database.
 //! * `faults`: answers that no working server gives.
 
@@ -13,22 +14,31 @@
 mod contract;
 mod expected;
 mod faults;
+mod filter;
+mod other_answers;
+mod pattern;
+mod question;
+mod run_store;
 mod runs_query;
+mod runs_query_v1;
+mod shown;
 mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::{DefaultBodyLimit, OriginalUri, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::any;
 use serde_json::{Value, json};
 
 pub use expected::expected_row;
 pub use faults::Fault;
-pub use world::{KEY, OTHER_PROJECT, PROJECT, World, run_id, time};
+pub use pattern::run as pattern_run;
+pub use run_store::{RunEdit, TrueRun};
+pub use world::{KEY, OTHER_PROJECT, PROJECT, World, run_id, time, time_us};
 
 /// A running server; it ends when this is dropped.
 pub struct ContractServer {
@@ -40,20 +50,24 @@ pub struct ContractServer {
 impl ContractServer {
     /// Starts on a free port of the loopback interface.
     pub async fn start(world: World) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        Self::start_on(0, world).await.expect("a free port")
+    }
+
+    /// Starts on `port` of the loopback interface; 0 is a free one.
+    pub async fn start_on(port: u16, world: World) -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
         let world = Arc::new(Mutex::new(world));
         let router = Router::new()
             .fallback(any(answer))
+            .layer(DefaultBodyLimit::max(64 << 20))
             .with_state(Arc::clone(&world));
         let task = tokio::spawn(async move {
             axum::serve(listener, router)
                 .await
                 .expect("serving does not end")
         });
-        Self { world, url, task }
+        Ok(Self { world, url, task })
     }
 
     /// The base URL.
@@ -93,39 +107,63 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let mut world = world.lock().expect("no answer panics");
-    let path = uri.path().to_owned();
-    world.note_request(&path, &body);
-    for violation in contract::violations(&method, &uri, &headers, &body) {
-        world
-            .violations
-            .push(format!("{method} {uri}: {violation}"));
+    if world.is_strict {
+        world.note_request(uri.path(), &body);
+        for violation in contract::violations(&method, &uri, &headers, &body) {
+            world
+                .violations
+                .push(format!("{method} {uri}: {violation}"));
+        }
     }
-    if let Some(fault) = world.next_fault(&path) {
+    if let Some(fault) = world.next_fault(uri.path()) {
         return fault.answer();
     }
-    if let Some(refusal) = refuse(&world, &headers) {
-        return refusal;
-    }
-    let mut response = match (&method, path.as_str()) {
-        (&Method::GET, "/api/v1/sessions") if !world.only_v2_sessions => {
-            json_response(StatusCode::OK, &Value::Array(world.sessions(uri.query())))
-        }
-        (&Method::GET, "/api/v2/sessions") => {
-            let items = world.sessions(uri.query());
-            json_response(
-                StatusCode::OK,
-                &json!({"items": items, "next_cursor": null}),
-            )
-        }
-        (&Method::POST, "/api/v2/runs/query") => runs_query::answer(&mut world, &body),
-        _ => problem(StatusCode::NOT_FOUND, "no such path"),
-    };
+    let mut response = route(&mut world, &method, &uri, &headers, &body);
     for (name, value) in &world.headers {
         response
             .headers_mut()
             .insert(*name, value.parse().expect("a test's header"));
     }
     response
+}
+
+fn route(
+    world: &mut World,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    let path = uri.path();
+    if (method, path.trim_start_matches("/api/v1")) == (&Method::GET, "/info") {
+        return json_response(StatusCode::OK, &other_answers::info(world)); // needs no key
+    }
+    if let Some(refusal) = refuse(world, headers) {
+        return refusal;
+    }
+    if world.only_v1 && path.starts_with("/api/v2/") {
+        return problem(StatusCode::NOT_FOUND, "no such path");
+    }
+    let list = |world: &World| other_answers::sessions(world, uri.query());
+    match (method, path) {
+        (&Method::GET, "/api/v1/sessions" | "/sessions") if !world.only_v2_sessions => {
+            json_response(StatusCode::OK, &Value::Array(list(world)))
+        }
+        (&Method::GET, "/api/v2/sessions") => json_response(
+            StatusCode::OK,
+            &json!({"items": list(world), "next_cursor": null}),
+        ),
+        (&Method::POST, "/api/v2/runs/query") => runs_query::answer(world, body),
+        (&Method::POST, "/api/v2/traces/query") => other_answers::traces(world, body),
+        (&Method::POST, "/api/v1/runs/query" | "/runs/query") if !world.only_v2 => {
+            runs_query_v1::answer(world, body)
+        }
+        (&Method::POST, "/api/v1/runs/stats" | "/runs/stats") => other_answers::stats(world, body),
+        (_, "/api/v2/runs/query" | "/api/v1/runs/query" | "/runs/query") => {
+            problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+        }
+        _ => problem(StatusCode::NOT_FOUND, "no such path"),
+    }
 }
 
 /// Authentication as documented: unknown keys 401, an organisation's key without a workspace 403.

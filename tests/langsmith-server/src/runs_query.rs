@@ -1,191 +1,163 @@
 //! The answer to `POST /api/v2/runs/query`, with the defaults and limits that the documentation gives.
 //! It does not judge whether a client should have relied on them.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::world::{TrueRun, World};
-use super::{json_response, problem};
+use crate::filter::Filter;
+use crate::question::{Found, Question, Refused, bad};
+use crate::run_store::us;
+use crate::shown::{select, shown};
+use crate::world::World;
+use crate::{problem, text_response};
 
-const DAY_MS: i64 = 86_400_000;
+const DAY_US: i64 = 86_400_000_000;
 
-pub(super) fn answer(world: &mut World, body: &[u8]) -> Response {
-    world.queries += 1;
-    if world
-        .fails_every
-        .is_some_and(|n| world.queries.is_multiple_of(n))
-    {
+/// Answers a query, or fails as often as the test wants.
+pub(crate) fn answer(world: &mut World, body: &[u8]) -> Response {
+    if world.counts_a_failure() {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "busy");
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     match read(world, &body) {
-        Ok(answer) => json_response(StatusCode::OK, &answer),
-        Err((status, detail)) => problem(status, detail),
+        Ok(answer) => text_response(StatusCode::OK, "application/json", answer),
+        Err((status, detail)) => problem(status, &detail),
     }
 }
 
-type Refused = (StatusCode, &'static str);
-
-fn read(world: &mut World, body: &Value) -> Result<Value, Refused> {
-    let bad = |detail| (StatusCode::BAD_REQUEST, detail);
-    let ids = |name: &str| -> Option<Vec<&str>> {
-        body.get(name)?
-            .as_array()?
-            .iter()
-            .map(Value::as_str)
-            .collect()
-    };
-    let projects = ids("project_ids")
-        .filter(|ids| !ids.is_empty())
-        .ok_or(bad("project_ids is required"))?;
-    if !projects
-        .iter()
-        .all(|id| world.projects.iter().any(|(_, known)| known == id))
-    {
-        return Err((StatusCode::NOT_FOUND, "session not found"));
+fn read(world: &mut World, body: &Value) -> Result<String, Refused> {
+    let mut asked = body.clone();
+    let fields = asked
+        .as_object_mut()
+        .ok_or_else(|| bad("the body is not an object"))?;
+    let cursor = fields.remove("cursor").filter(|cursor| !cursor.is_null());
+    let mut question = understand(world, &asked)?;
+    question.place = world.place_of(cursor.as_ref(), &asked)?;
+    let Found { mut runs, next } = question.find(world)?;
+    let cursor = next.map(|place| world.give_cursor(asked.clone(), place));
+    repeat_last_row(world, &mut runs, cursor.is_some(), question.place.is_some());
+    let selects = texts(&asked, "selects").unwrap_or_else(|| vec!["ID".into()]);
+    let selects: Vec<String> = selects.iter().map(|name| name.to_lowercase()).collect();
+    let with_subtree = asked["include_subtree_usage"] == true;
+    let mut hasher = DefaultHasher::new();
+    (&selects, with_subtree, world.naive_times).hash(&mut hasher);
+    let written = hasher.finish();
+    let mut answer = String::from(r#"{"items":["#);
+    for (n, at) in runs.into_iter().enumerate() {
+        answer.push_str(if n == 0 { "" } else { "," });
+        answer.push_str(&write(world, at, &selects, with_subtree, written));
     }
-    let now_ms = jiff::Timestamp::now().as_millisecond();
-    let bound = |name: &str, default_ms| {
-        body.get(name)
-            .map_or(Some(default_ms), |text| ms(text.as_str()?))
+    answer.push_str(&format!(r#"],"next_cursor":{}}}"#, json!(cursor)));
+    Ok(answer)
+}
+
+/// One run in JSON; what was written before is taken again, so that a large answer costs little.
+fn write(
+    world: &mut World,
+    at: usize,
+    selects: &[String],
+    with_subtree: bool,
+    asked: u64,
+) -> Arc<str> {
+    if let Some((key, text)) = &world.runs.slot(at).written
+        && *key == asked
+    {
+        return Arc::clone(text);
+    }
+    let run = shown(&world.runs, at, world.queries, with_subtree);
+    let text: Arc<str> = Value::Object(select(&run, selects, world.naive_times))
+        .to_string()
+        .into();
+    if world.runs.is_steady(at) {
+        world.runs.note_written(at, asked, Arc::clone(&text));
+    }
+    text
+}
+
+/// The query with its defaults.
+fn understand(world: &World, body: &Value) -> Result<Question, Refused> {
+    let projects = texts(body, "project_ids").filter(|ids| !ids.is_empty());
+    let projects = projects.ok_or_else(|| bad("project_ids is required"))?;
+    if !projects.iter().all(|id| world.has_project(id)) {
+        return Err((StatusCode::NOT_FOUND, "session not found".into()));
+    }
+    let now_us = jiff::Timestamp::now().as_microsecond();
+    let time = |name: &str| match body.get(name) {
+        None => Ok(None),
+        Some(value) => us(value).map(Some).ok_or_else(|| bad(name)),
     };
-    let min_ms = bound("min_start_time", now_ms - DAY_MS).ok_or(bad("min_start_time"))?;
-    let max_ms = bound("max_start_time", now_ms).ok_or(bad("max_start_time"))?;
-    if max_ms - min_ms > 401 * DAY_MS || min_ms > max_ms {
+    let from_us = time("min_start_time")?.unwrap_or(now_us - DAY_US);
+    let to_us = time("max_start_time")?.unwrap_or(now_us);
+    if to_us - from_us > 401 * DAY_US || from_us > to_us {
         return Err(bad("the window is too long or ends before it begins"));
     }
-    let page_size = body
-        .get("page_size")
-        .map_or(Some(100), Value::as_u64)
-        .filter(|n| (1..=1000).contains(n));
-    let page_size = usize::try_from(page_size.ok_or(bad("page_size must be 1 to 1000"))?).unwrap();
-    let mut asked = body.clone();
-    let cursor = asked.as_object_mut().unwrap().remove("cursor");
-    let place = match cursor {
-        None => None,
-        Some(cursor) => {
-            let known = cursor.as_str().and_then(|cursor| world.cursors.get(cursor));
-            let (given_for, place) = known.ok_or(bad("invalid cursor"))?;
-            if *given_for != asked {
-                return Err(bad("the cursor belongs to another query"));
-            }
-            Some(place.clone())
-        }
-    };
-    let wanted = ids("ids");
-    let mut found: Vec<&TrueRun> = (world.runs.iter())
-        .filter(|run| run.arrives_after_queries < world.queries)
-        .filter(|run| projects.contains(&text(run, "project_id")))
-        .filter(|run| {
-            wanted
-                .as_ref()
-                .is_none_or(|ids| ids.contains(&text(run, "id")))
-        })
-        .filter(|run| {
-            ms(text(run, "start_time"))
-                .is_some_and(|start_ms| start_ms >= min_ms && start_ms < max_ms)
-        })
-        .collect();
-    found.sort_by_key(|run| std::cmp::Reverse(key(run)));
-    let begin = place.map_or(0, |place| found.partition_point(|run| key(run) > place));
-    let end = (begin + page_size).min(found.len());
-    let next = found
-        .get(end)
-        .map(|run| (format!("opaque-{}", world.cursors.len()), key(run)));
-    let begin = if world.repeats_rows {
-        begin.saturating_sub(1)
-    } else {
-        begin
-    };
-    let selects = ids("selects").unwrap_or_else(|| vec!["ID"]);
-    let with_subtree = asked.get("include_subtree_usage") == Some(&json!(true));
-    let items = found[begin..end].iter().map(|run| {
-        select(
-            &shown(world, run, with_subtree),
-            &selects,
-            world.naive_times,
-        )
-    });
-    let items: Vec<Value> = items.collect();
-    let Some((cursor, place)) = next else {
-        return Ok(json!({"items": items, "next_cursor": null}));
-    };
-    world.cursors.insert(cursor.clone(), (asked, place));
-    Ok(json!({"items": items, "next_cursor": cursor}))
-}
-
-/// The run as it is after the queries so far, with its children's figures where they are wanted.
-///
-/// A root's own figures are summed over its whole trace, as far as its runs have ended.
-pub(super) fn shown(world: &World, run: &TrueRun, with_subtree: bool) -> Value {
-    let mut fields = run.fields.clone();
-    if with_subtree && fields["is_root"] == true {
-        for figure in ["prompt_tokens", "completion_tokens", "total_tokens"] {
-            let parts = world
-                .runs
-                .iter()
-                .filter(|part| part.fields["trace_id"] == fields["trace_id"]);
-            let ended = parts.filter(|part| part.ends_after_queries < world.queries);
-            fields[figure] = ended
-                .filter_map(|part| part.fields[figure].as_u64())
-                .sum::<u64>()
-                .into();
-        }
+    let feedback_us = (
+        time("min_feedback_modified_at")?,
+        time("max_feedback_modified_at")?,
+    );
+    let filter = body.get("filter").and_then(Value::as_str);
+    let filter = filter.map(Filter::parse).transpose().map_err(bad)?;
+    if filter.as_ref().is_some_and(Filter::mixes_feedback) {
+        return Err(bad("or() must not mix run fields and feedback fields"));
     }
-    if run.ends_after_queries >= world.queries {
-        fields["status"] = "PENDING".into();
-        for name in [
-            "end_time",
-            "latency_seconds",
-            "error",
-            "prompt_tokens",
-            "completion_tokens",
-            "total_tokens",
-        ] {
-            fields[name] = Value::Null;
-        }
-        for name in [
-            "prompt_cost",
-            "completion_cost",
-            "total_cost",
-            "first_token_time",
-        ] {
-            fields[name] = Value::Null;
-        }
+    let is_bounded = feedback_us.0.is_some() || feedback_us.1.is_some();
+    if is_bounded && world.refuses_feedback_bounds {
+        return Err(bad("min_feedback_modified_at: unknown field"));
     }
-    fields
-}
-
-fn select(run: &Value, selects: &[&str], naive_times: bool) -> Value {
-    let mut selected = Map::new();
-    for name in selects.iter().map(|name| name.to_lowercase()) {
-        let mut value = run.get(&name).cloned().unwrap_or(Value::Null);
-        if naive_times && name.ends_with("_time") {
-            value = value
-                .as_str()
-                .map_or(Value::Null, |text| text.trim_end_matches('Z').into());
-        }
-        selected.insert(name, value);
+    if is_bounded && !filter.as_ref().is_some_and(Filter::is_about_feedback) {
+        return Err(bad(
+            "bounds on feedback times need a feedback condition in filter",
+        ));
     }
-    Value::Object(selected)
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    Ok(Question {
+        projects,
+        span_us: (from_us, to_us),
+        ids: texts(body, "ids"),
+        filter,
+        is_root: body.get("is_root").and_then(Value::as_bool),
+        has_error: body.get("has_error").and_then(Value::as_bool),
+        run_type: text("run_type"),
+        trace_id: text("trace_id"),
+        feedback_us,
+        place: None,
+        rows_max: rows_max(body, "page_size", 1000)?,
+    })
 }
 
-fn key(run: &TrueRun) -> (String, String) {
-    (
-        text(run, "start_time").to_owned(),
-        text(run, "id").to_owned(),
-    )
+/// How many rows a page may hold.
+pub(crate) fn rows_max(body: &Value, name: &str, most: u64) -> Result<usize, Refused> {
+    let asked = body.get(name).filter(|size| !size.is_null());
+    let size = asked.map_or(Some(100.min(most)), Value::as_u64);
+    let size = size.filter(|size| (1..=most).contains(size));
+    let size = size.ok_or_else(|| bad(format!("Limit exceeds maximum allowed value of {most}")))?;
+    Ok(usize::try_from(size).expect("a small number"))
 }
 
-fn text<'a>(run: &'a TrueRun, name: &str) -> &'a str {
-    run.fields[name].as_str().unwrap_or_default()
+/// A list of texts.
+pub(crate) fn texts(body: &Value, name: &str) -> Option<Vec<String>> {
+    let list = body.get(name)?.as_array()?;
+    list.iter()
+        .map(|text| Some(text.as_str()?.to_owned()))
+        .collect()
 }
 
-pub(super) fn us(text: &str) -> Option<i64> {
-    Some(text.parse::<jiff::Timestamp>().ok()?.as_microsecond())
-}
-
-pub(super) fn ms(text: &str) -> Option<i64> {
-    Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+/// New runs that arrive while a client pages push the last row of a page to the top of the next: the same row twice.
+pub(crate) fn repeat_last_row(
+    world: &mut World,
+    runs: &mut Vec<usize>,
+    has_next: bool,
+    is_later_page: bool,
+) {
+    if !world.repeats_rows {
+        return;
+    }
+    if let Some(repeated) = world.last_row.take().filter(|_| is_later_page) {
+        runs.insert(0, repeated);
+    }
+    world.last_row = runs.last().copied().filter(|_| has_next);
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::contract::query_pairs;
-use super::faults::Fault;
+use crate::faults::Fault;
+use crate::question::{Refused, bad};
+use crate::run_store::{Place, RunEdit, RunStore, TrueRun};
 
 /// The only key that the server knows.
 pub const KEY: &str = "lsv2_pt_0123456789abcdef_contract";
@@ -17,42 +18,41 @@ pub const PROJECT: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 /// The id of the project `other`, which comes first in a list that is not filtered.
 pub const OTHER_PROJECT: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
-/// What the three runs of a trace are called, and what they are.
-const NAMES: [&str; 3] = ["agent", "search", "ChatModel"];
-const RUN_TYPES: [&str; 3] = ["CHAIN", "TOOL", "LLM"];
-
-/// A run with its own figures, before the server adds those of its children.
-#[derive(Clone, Debug)]
-pub struct TrueRun {
-    /// All fields as `selects` with everything would give them; times end in `Z`.
-    pub fields: Value,
-    /// Until so many run queries were answered, the run is still pending and has no end, tokens and costs.
-    pub ends_after_queries: u64,
-    /// Until so many run queries were answered, the run has not arrived.
-    pub arrives_after_queries: u64,
-}
-
 /// The state of the server; tests read and change it.
 #[derive(Default)]
 pub struct World {
     /// Names and ids.
     pub projects: Vec<(String, String)>,
-    /// In any order.
-    pub runs: Vec<TrueRun>,
+    /// The workspace that owns the projects.
+    pub tenant_id: String,
+    /// What the server says it is.
+    pub version: String,
     /// Where the key belongs to an organisation: the workspace that has to be named.
     pub needed_workspace: Option<&'static str>,
-    /// Times leave out their zone.
+    /// Times leave out their zone in version 2 too.
     pub naive_times: bool,
     /// Each page begins with the last row of the page before.
     pub repeats_rows: bool,
     /// A newer server without the older list of projects.
     pub only_v2_sessions: bool,
+    /// An older server: nothing of version 2 exists.
+    pub only_v1: bool,
+    /// A newer server: runs cannot be queried by version 1.
+    pub only_v2: bool,
+    /// Answers of version 1 have no cursors, not even where there is more.
+    pub leaves_out_cursors: bool,
+    /// Bounds on the time of feedback are not understood.
+    pub refuses_feedback_bounds: bool,
+    /// Runs that `runs/stats` does not count, as if it were behind.
+    pub stats_leave_out: usize,
     /// Headers of every answer.
     pub headers: Vec<(&'static str, String)>,
     /// Every n-th run query fails with 503.
     pub fails_every: Option<u64>,
     /// Answers to the next requests whose path ends so.
     pub faults: Vec<(&'static str, Fault)>,
+    /// Requests are checked against the document and kept; without it the server is as fast as it can be.
+    pub is_strict: bool,
     /// What was asked: path and body.
     pub requests: Vec<(String, Value)>,
     /// What broke the contract.
@@ -60,7 +60,9 @@ pub struct World {
     /// Run queries that were answered.
     pub queries: u64,
     /// Cursors that were given out: the body they belong to and the place of the next row.
-    pub cursors: BTreeMap<String, (Value, (String, String))>,
+    pub cursors: BTreeMap<String, (Value, (i64, String))>,
+    pub(crate) runs: RunStore,
+    pub(crate) last_row: Option<usize>,
 }
 
 impl World {
@@ -72,6 +74,9 @@ impl World {
         ];
         Self {
             projects,
+            tenant_id: "cccccccc-0000-4000-8000-000000000001".into(),
+            version: "0.16.0".into(),
+            is_strict: true,
             ..Self::default()
         }
     }
@@ -90,59 +95,77 @@ impl World {
 
     /// Adds the `n`-th run of the pattern, begun at `start_ms`, that has ended after two seconds.
     pub fn add_run(&mut self, n: usize, start_ms: i64) {
-        let (trace, place) = (n / 3 * 3, n % 3);
-        let cost = |units: usize| match n % 4 {
-            0 => json!(format!("0.000{units:04}00000000000001")),
-            1 => json!(units as f64 * 1e-7),
-            2 => json!(format!("0.{units:03}0")),
-            _ => Value::Null,
-        };
-        let fields = json!({
-            "id": run_id(n), "project_id": PROJECT, "trace_id": run_id(trace), "is_root": place == 0,
-            "parent_run_ids": if place == 0 { json!([]) } else { json!([run_id(trace)]) },
-            "name": NAMES[place], "run_type": RUN_TYPES[place],
-            "status": if n % 10 == 9 { "ERROR" } else { "SUCCESS" },
-            "error": if n % 10 == 9 { json!(format!("failed: \"{n}\"\n  at ü")) } else { Value::Null },
-            "start_time": time(start_ms), "end_time": time(start_ms + 2_000), "latency_seconds": 2.0,
-            "first_token_time": if place == 2 { json!(time(start_ms + 300)) } else { Value::Null },
-            "prompt_tokens": n % 100, "completion_tokens": n % 7, "total_tokens": n % 100 + n % 7,
-            "prompt_cost": cost(n), "completion_cost": cost(n + 1), "total_cost": cost(2 * n + 1),
-            "metadata": if place == 2 { json!({"ls_model_name": "model-a", "ls_provider": "maker", "n": n}) } else { json!({"n": n}) },
-            "tags": ["production"], "thread_id": format!("thread {trace}"), "feedback_stats": {},
-            "inputs": {"question": "private"}, "outputs": {"answer": "private"}, "share_url": "https://secret",
-        });
-        self.runs.push(TrueRun {
-            fields,
-            ends_after_queries: 0,
-            arrives_after_queries: 0,
-        });
+        self.put_run(crate::pattern::run(n, start_ms, PROJECT));
     }
 
-    /// The run with the pattern's number.
-    pub fn run_mut(&mut self, n: usize) -> &mut TrueRun {
-        self.runs
-            .iter_mut()
-            .find(|run| run.fields["id"] == run_id(n))
-            .expect("the run exists")
+    /// Adds a run, or replaces the one with its id.
+    pub fn put_run(&mut self, run: TrueRun) {
+        self.runs.put(run);
+    }
+
+    /// All runs.
+    pub fn runs(&self) -> impl Iterator<Item = &TrueRun> {
+        self.runs.all()
+    }
+
+    /// How many runs there are.
+    pub fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The run with this id.
+    pub fn run(&self, id: &str) -> Option<&TrueRun> {
+        self.runs.find(id).map(|at| &self.runs.slot(at).run)
+    }
+
+    /// The run with the pattern's number, to be changed.
+    pub fn run_mut(&mut self, n: usize) -> RunEdit<'_> {
+        self.edit_run(&run_id(n)).expect("the run exists")
+    }
+
+    /// The run with this id, to be changed.
+    pub fn edit_run(&mut self, id: &str) -> Option<RunEdit<'_>> {
+        let at = self.runs.find(id)?;
+        Some(self.runs.edit(at))
+    }
+
+    /// Changes every run in turn.
+    pub fn edit_runs(&mut self, mut change: impl FnMut(&mut TrueRun)) {
+        for at in 0..self.runs.len() {
+            change(&mut self.runs.edit(at));
+        }
+    }
+
+    /// Removes the project of this name with its runs.
+    pub fn remove_project(&mut self, name: &str) {
+        let gone: Vec<String> = (self.projects.iter())
+            .filter(|(known, _)| known == name)
+            .map(|(_, id)| id.clone())
+            .collect();
+        self.projects.retain(|(known, _)| known != name);
+        gone.iter().for_each(|id| self.runs.remove_project(id));
+    }
+
+    /// Whether there is a project with this id.
+    pub fn has_project(&self, id: &str) -> bool {
+        self.projects.iter().any(|(_, known)| known == id)
     }
 
     /// The bodies of the run queries so far.
     pub fn run_queries(&self) -> Vec<&Value> {
-        self.requests
+        let queries = self
+            .requests
             .iter()
-            .filter(|(path, _)| path.ends_with("/runs/query"))
-            .map(|(_, body)| body)
-            .collect()
+            .filter(|(path, _)| path.ends_with("/runs/query"));
+        queries.map(|(_, body)| body).collect()
     }
 
-    pub(super) fn note_request(&mut self, path: &str, body: &[u8]) {
-        self.requests.push((
-            path.to_owned(),
-            serde_json::from_slice(body).unwrap_or_default(),
-        ));
+    pub(crate) fn note_request(&mut self, path: &str, body: &[u8]) {
+        let body = serde_json::from_slice(body).unwrap_or_default();
+        self.requests.push((path.to_owned(), body));
     }
 
-    pub(super) fn next_fault(&mut self, path: &str) -> Option<Fault> {
+    pub(crate) fn next_fault(&mut self, path: &str) -> Option<Fault> {
         let place = self
             .faults
             .iter()
@@ -150,26 +173,35 @@ impl World {
         Some(self.faults.remove(place).1)
     }
 
-    /// The projects that a query asks for, as the API lists them.
-    pub(super) fn sessions(&self, query: Option<&str>) -> Vec<Value> {
-        let pairs = query_pairs(query);
-        let parameter = |name: &str| {
-            pairs
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.as_str())
+    /// Counts a run query; whether it is one that has to fail.
+    pub(crate) fn counts_a_failure(&mut self) -> bool {
+        self.queries += 1;
+        self.fails_every
+            .is_some_and(|n| self.queries.is_multiple_of(n))
+    }
+
+    /// Where the page of this cursor begins; it has to belong to the same question.
+    pub(crate) fn place_of(
+        &self,
+        cursor: Option<&Value>,
+        asked: &Value,
+    ) -> Result<Option<Place>, Refused> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
         };
-        let limit = parameter("limit")
-            .or(parameter("page_size"))
-            .map_or(100, |text| text.parse().unwrap());
-        let named = self
-            .projects
-            .iter()
-            .filter(|(name, _)| parameter("name").is_none_or(|wanted| wanted == name));
-        named
-            .take(limit)
-            .map(|(name, id)| json!({"id": id, "tenant_id": id, "name": name, "run_count": null}))
-            .collect()
+        let known = cursor.as_str().and_then(|cursor| self.cursors.get(cursor));
+        let (given_for, place) = known.ok_or_else(|| bad("invalid cursor"))?;
+        if given_for != asked {
+            return Err(bad("the cursor belongs to another query"));
+        }
+        Ok(Some(place.clone()))
+    }
+
+    /// A cursor that goes on at `place`.
+    pub(crate) fn give_cursor(&mut self, asked: Value, place: Place) -> String {
+        let cursor = format!("opaque-{}", self.cursors.len());
+        self.cursors.insert(cursor.clone(), (asked, place));
+        cursor
     }
 }
 
@@ -180,5 +212,10 @@ pub fn run_id(n: usize) -> String {
 
 /// RFC 3339 with microseconds.
 pub fn time(ms: i64) -> String {
-    format!("{:.6}", jiff::Timestamp::from_millisecond(ms).unwrap())
+    time_us(ms * 1_000)
+}
+
+/// RFC 3339 with microseconds.
+pub fn time_us(us: i64) -> String {
+    format!("{:.6}", jiff::Timestamp::from_microsecond(us).unwrap())
 }

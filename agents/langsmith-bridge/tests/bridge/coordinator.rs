@@ -10,7 +10,7 @@ use agent_protocol::{
     Ack, AgentMessage, Alert, CoordinatorHello, CoordinatorMessage, Event, Heartbeat,
     LINE_BYTES_MAX, Nack, Records, Stop,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
@@ -23,6 +23,8 @@ use langsmith_test_server::{ContractServer, KEY, World, expected_row};
 pub(crate) struct Store {
     /// Rows by run id.
     pub(crate) rows: BTreeMap<String, Value>,
+    /// Counts of days, in order of arrival.
+    pub(crate) day_checks: Vec<Value>,
     /// Cursors by name.
     pub(crate) cursors: BTreeMap<String, Value>,
     /// In order of arrival.
@@ -64,12 +66,12 @@ impl Store {
         if let Some((expected, found)) = self.first_difference(world) {
             assert_eq!(Some(&expected), found);
         }
-        assert_eq!(self.rows.len(), world.runs.len());
+        assert_eq!(self.rows.len(), world.run_count());
     }
 
     /// The first run whose row is not what the server has: what it should be, and what it is.
     pub(crate) fn first_difference(&self, world: &World) -> Option<(Value, Option<&Value>)> {
-        let expected = world.runs.iter().map(|run| expected_row(world, run));
+        let expected = world.runs().map(|run| expected_row(world, run));
         expected
             .map(|row| (self.rows.get(row["run_id"].as_str().unwrap()), row))
             .find_map(|(found, expected)| (found != Some(&expected)).then_some((expected, found)))
@@ -235,7 +237,6 @@ impl Store {
     }
 
     fn commit(&mut self, records: Records) -> CoordinatorMessage {
-        assert_eq!(records.kind, "langsmith_run");
         let id = records.id;
         if !self.refusals.is_empty() {
             let (reason, retry) = self.refusals.remove(0);
@@ -245,7 +246,10 @@ impl Store {
                 retry,
             });
         }
-        let is_poisoned = |row: &Value| self.poisoned_run.as_deref() == row["run_id"].as_str();
+        let is_poisoned = |row: &Value| {
+            let poisoned = self.poisoned_run.as_deref();
+            poisoned.is_some() && poisoned == row["run_id"].as_str()
+        };
         if records.rows.iter().any(is_poisoned) {
             return CoordinatorMessage::Nack(Nack {
                 id,
@@ -253,19 +257,33 @@ impl Store {
                 retry: false,
             });
         }
-        self.batches
-            .push((records.rows.len(), records.cursor.is_some()));
-        for row in records.rows {
-            let run_id = row["run_id"]
-                .as_str()
-                .expect("every row has its id")
-                .to_owned();
-            self.rows.insert(run_id, row);
+        if records.kind == "langsmith_run" {
+            self.batches
+                .push((records.rows.len(), records.cursor.is_some()));
+        }
+        match records.kind.as_str() {
+            "langsmith_run" => self.keep(records.rows),
+            "langsmith_day_check" => self.day_checks.extend(records.rows),
+            "langsmith_project" => {}
+            other => panic!("records of kind {other}"),
         }
         if let Some(cursor) = records.cursor {
             self.cursors.insert(cursor.name, cursor.value);
         }
         CoordinatorMessage::Ack(Ack { id })
+    }
+
+    /// As the coordinator does: what a row does not tell stays.
+    fn keep(&mut self, rows: Vec<Value>) {
+        for row in rows {
+            let run_id = row["run_id"]
+                .as_str()
+                .expect("every row has its id")
+                .to_owned();
+            let known = self.rows.entry(run_id).or_insert_with(|| json!({}));
+            let known = known.as_object_mut().expect("rows are objects");
+            known.extend(row.as_object().expect("rows are objects").clone());
+        }
     }
 }
 

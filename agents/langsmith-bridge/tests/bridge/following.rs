@@ -105,12 +105,14 @@ async fn a_run_that_never_ends_is_given_up_and_said_so() {
     world.run_mut(0).ends_after_queries = u64::MAX;
     let server = ContractServer::start(world).await;
     let coordinator = Coordinator::default();
-    let _bridge = coordinator.start(&server, &["--abandon-after=2s"]).await;
+    let _bridge = coordinator
+        .start(&server, &["--abandon-after=2s", "--ended-interval=200ms"])
+        .await;
     let is_said = |store: &crate::coordinator::Store| {
         store
             .events
             .iter()
-            .any(|event| event.kind == "runs_given_up")
+            .any(|event| event.kind == "run_given_up")
     };
     coordinator
         .wait_until("it is given up", SOON, is_said)
@@ -120,9 +122,17 @@ async fn a_run_that_never_ends_is_given_up_and_said_so() {
             store.metric("runs_pending") == Some(0.0)
         })
         .await;
-    assert_eq!(
-        coordinator.store().rows[&run_id(0)]["status"],
-        "pending",
-        "and still shown"
-    );
+    let row = coordinator.store().rows[&run_id(0)].clone();
+    assert_eq!(row["status"], "pending", "and still shown");
+    assert_eq!(row["is_abandoned"], true);
+    // It ends after all, and nobody asks for it by id any more.
+    server.world().run_mut(0).fields["end_time"] = time(now_ms()).into();
+    server.world().run_mut(0).ends_after_queries = 0;
+    coordinator
+        .wait_until("it is found by its end", SOON, |store| {
+            let row = &store.rows[&run_id(0)];
+            row["status"] == "success" && row["is_abandoned"] == false
+        })
+        .await;
+    server.assert_contract_was_kept();
 }

@@ -13,7 +13,9 @@ mod pulling;
 mod rates;
 mod refusals;
 mod standalone;
+mod sweeps;
 mod troubles;
+mod versions;
 mod watched;
 
 use std::time::Duration;

@@ -140,9 +140,9 @@ async fn questions_name_their_window_and_fields_and_never_what_users_wrote() {
 #[tokio::test(flavor = "multi_thread")]
 async fn large_rows_are_cut_into_lines_and_only_the_last_brings_the_cursor() {
     let mut world = World::with_runs(60, now_ms(), HOUR_MS);
-    for run in &mut world.runs {
+    world.edit_runs(|run| {
         run.fields["error"] = "e".repeat(15_000).into();
-    }
+    });
     let server = ContractServer::start(world).await;
     let coordinator = Coordinator::default();
     let _bridge = coordinator.start(&server, &[]).await;

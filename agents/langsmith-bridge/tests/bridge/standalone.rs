@@ -41,7 +41,9 @@ async fn once_as_json_prints_every_run_and_succeeds() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let rows = messages.iter().filter_map(|message| match message {
-        AgentMessage::Records(records) => Some(records.rows.len()),
+        AgentMessage::Records(records) if records.kind == "langsmith_run" => {
+            Some(records.rows.len())
+        }
         _ => None,
     });
     assert_eq!(rows.sum::<usize>(), 50);

