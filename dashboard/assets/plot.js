@@ -48,11 +48,16 @@ async function load() {
   drawn = source.version?.() ?? "";
   try {
     const answer = await fetch(address);
-    if (answer.ok) { data = await answer.json(); draw(); }
-  } catch { /* the connection word says so; the last picture stays */ }
+    if (answer.ok) { data = await answer.json(); draw(); } else excuse();
+  } catch { excuse(); }
   drawn_ms = Date.now();
   busy = false;
   if (wanted) { wanted = false; load(); }
+}
+
+// The last picture stays, and the connection word says why it does; without one there is a word in its place.
+function excuse() {
+  for (const box of root.querySelectorAll(".loading")) box.textContent = "no answer yet; it is tried again";
 }
 
 function draw() {

@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::observer::Observer;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::traces::shared::Moments;
 
 /// Open streams. Each costs a task, a connection and what its browser was sent; a person has a few tabs.
 pub const STREAMS_MAX: usize = 64;
@@ -18,6 +19,8 @@ pub struct App {
     pub observer: Observer,
     /// Answers what only one page asks.
     pub store: Arc<Store>,
+    /// What streams of traces share.
+    pub moments: Arc<Moments>,
     /// Room for streams.
     pub streams: Arc<Semaphore>,
     /// True once the program ends.
@@ -32,6 +35,7 @@ impl App {
         Ok(Self {
             observer: Observer::start(settings.database.clone())?,
             store: Arc::new(Store::new(settings.database.clone())),
+            moments: Arc::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             ending,
             settings: Arc::new(settings),

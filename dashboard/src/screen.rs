@@ -88,7 +88,7 @@ impl Screen {
             }
             Self::Traces(_) if !is_there => traces::parts(view, None),
             Self::Traces(query) => {
-                traces::parts(view, Some(&ask::moment(app, query.clone()).await?))
+                traces::parts(view, Some(app.moments.of(app, query).await?.as_ref()))
             }
             Self::TraceRun(_) if !is_there => traces::run::parts(view, None),
             Self::TraceRun(run_id) => {

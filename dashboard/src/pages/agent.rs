@@ -210,7 +210,7 @@ fn chart(id: &str, series: &SeriesRow, instance: &InstanceRow) -> Markup {
                 @else if !series.subject.is_empty() { span.muted { " " (clean(&series.subject)) } }
                 output.chart-value {}
             }
-            div.plot {}
+            div.plot { p.muted.loading { "loading …" } }
             details.chart-table { summary { "Table" } div.scroll tabindex="0" {} }
         }
     }

@@ -5,4 +5,5 @@ pub mod ask;
 pub mod facts;
 pub mod freshness;
 pub mod query;
+pub mod shared;
 pub mod words;

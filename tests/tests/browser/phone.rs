@@ -64,7 +64,7 @@ fn no_page_scrolls_sideways_on_a_phone() {
         ("/traces?type=llm&model=gpt-x", "one('#trace-chosen')"),
         (
             "/traces?from=60000&to=3600000",
-            "one('.custom-range[open]')",
+            "(one('.custom-range').open = true)",
         ),
         ("/traces/runs/root-1", "one('#run-children tr')"),
     ] {

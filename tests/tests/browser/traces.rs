@@ -12,13 +12,15 @@ const PROJECT: &str = "11111111-1111-4111-8111-111111111111";
 const OTHER: &str = "22222222-2222-4222-8222-222222222222";
 const HOSTILE: &str = "<script>alert(1)</script>";
 
-/// Sends what the test writes, twice.
-pub(crate) const COURIER: [&str; 6] = [
+/// Sends what the test writes, three times.
+pub(crate) const COURIER: [&str; 8] = [
     "ready",
     "wait-for=one",
     "rows=one.rows",
     "wait-for=two",
     "rows=two.rows",
+    "wait-for=three",
+    "rows=three.rows",
     "live=50ms",
 ];
 
@@ -115,8 +117,9 @@ pub(crate) fn send_samples(stage: &Stage) {
             ("langsmith_day_check", vec![check]),
         ],
     );
-    stage.scene.touch("two.rows");
-    stage.scene.touch("two");
+    for name in ["two.rows", "two", "three.rows", "three"] {
+        stage.scene.touch(name);
+    }
 }
 
 /// The text of a figure in a tile.
@@ -317,17 +320,22 @@ fn names_errors_and_contents_of_runs_are_shown_as_text() {
 #[test]
 fn old_and_failing_traces_say_so_and_recover_by_themselves() {
     let stage = stage();
+    let hour_ago_ms = now_us() / 1_000 - 3_600_000;
+    let old = json!({"last_pull_ms": hour_ago_ms});
+    send(&stage, "one", &[("langsmith_project", vec![project(old)])]);
+    stage.open("/traces");
+    stage
+        .wait_for("connection() === 'live' && one('#trace-notice')?.dataset.freshness === 'stale'");
+    stage.check("one('#trace-notice').innerText.includes('These traces are old')");
+    stage.mark_page();
     let words = "the key is refused (403)";
-    let failing = json!({"error": words, "http_status": 403, "last_pull_ms": now_us() / 1_000 - 3_600_000, "gaps": [[0, 60_000]]});
+    let failing = json!({"error": words, "http_status": 403, "last_pull_ms": hour_ago_ms, "gaps": [[0, 60_000]]});
     send(
         &stage,
-        "one",
+        "two",
         &[("langsmith_project", vec![project(failing)])],
     );
-    stage.open("/traces");
-    stage.wait_for(
-        "connection() === 'live' && one('#trace-notice')?.dataset.freshness === 'failing'",
-    );
+    stage.wait_for("one('#trace-notice').dataset.freshness === 'failing'");
     stage.check(&format!("one('#trace-notice').innerText.includes('{words}') && one('#freshness').innerText.includes('403')"));
     // What was not received is absent, not zero.
     stage.check(&format!(
@@ -338,10 +346,11 @@ fn old_and_failing_traces_say_so_and_recover_by_themselves() {
     stage.check("one('#trace-empty').innerText.includes('No run began in this window')");
     send(
         &stage,
-        "two",
+        "three",
         &[("langsmith_project", vec![project(json!({}))])],
     );
     stage.wait_for("one('#trace-notice').dataset.freshness === 'fresh'");
+    stage.check_not_reloaded();
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) fn controls(moment: &Moment) -> Markup {
                     aria-current=[(moment.query.span == Span::Last(n)).then_some("true")] { (name) }
             }
         }
-        details.custom-range open[matches!(moment.query.span, Span::Between(..))] {
+        details.custom-range {
             summary { @if let Span::Between(from, to) = moment.query.span { (pieces::moment(from)) " – " (pieces::moment(to)) } @else { "Custom" } }
             div #trace-range data-from=(from_ms) data-to=(to_ms) {
                 label { "From " input type="datetime-local"; }

@@ -13,6 +13,8 @@ pub mod run;
 mod tables;
 mod tiles;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use maud::{Markup, html};
 
 use super::pieces;
@@ -54,37 +56,63 @@ fn lists(moment: &Moment, shown: &Shown) -> Vec<List> {
     let slowest_us = shown.slowest.iter().filter_map(|run| run.latency_us).max();
     let slowest_us = slowest_us.unwrap_or(0);
     vec![
-        list("trace-models", &shown.models, "tm", |id, row| {
-            tables::model(id, moment, row)
-        }),
-        list("trace-names", &shown.names, "tn", |id, row| {
-            tables::name(id, moment, row)
-        }),
-        list("trace-slowest", &shown.slowest, "ts", |id, row| {
-            tables::slow(id, shown, row, slowest_us)
-        }),
-        list("trace-errors", &shown.errors, "te", |id, row| {
-            tables::error(id, shown, row)
-        }),
-        list("trace-pending", &shown.pending, "tp", |id, row| {
-            tables::pending(id, shown, row)
-        }),
+        list(
+            "trace-models",
+            &shown.models,
+            |row| &row.name,
+            |id, row| tables::model(id, moment, row),
+        ),
+        list(
+            "trace-names",
+            &shown.names,
+            |row| (&row.run_type, &row.name),
+            |id, row| tables::name(id, moment, row),
+        ),
+        list(
+            "trace-slowest",
+            &shown.slowest,
+            |row| &row.run_id,
+            |id, row| tables::slow(id, shown, row, slowest_us),
+        ),
+        list(
+            "trace-errors",
+            &shown.errors,
+            |row| row.group_no,
+            |id, row| tables::error(id, shown, row),
+        ),
+        list(
+            "trace-pending",
+            &shown.pending,
+            |row| &row.run_id,
+            |id, row| tables::pending(id, shown, row),
+        ),
         list(
             "trace-feedback",
             &shown.now.feedback,
-            "tf",
+            |row| &row.key,
             tables::feedback,
         ),
-        list("trace-checks", &shown.checks, "tc", tables::check),
+        list(
+            "trace-checks",
+            &shown.checks,
+            |row| row.day_ms,
+            tables::check,
+        ),
     ]
 }
 
-/// Rows by their place: rows of such tables have no ids of their own that could stand in HTML.
-fn list<T>(id: &'static str, rows: &[T], prefix: &str, render: impl Fn(&str, &T) -> Part) -> List {
-    let items = rows
-        .iter()
-        .enumerate()
-        .map(|(n, row)| render(&format!("{prefix}{n}"), row).into());
+/// Rows by what they are of, so that one that moves is not another: names and ids of programs cannot stand in HTML's ids.
+fn list<'a, T, K: Hash>(
+    id: &'static str,
+    rows: &'a [T],
+    key: impl Fn(&'a T) -> K,
+    render: impl Fn(&str, &T) -> Part,
+) -> List {
+    let items = rows.iter().map(|row| {
+        let mut hasher = DefaultHasher::new();
+        key(row).hash(&mut hasher);
+        render(&format!("{id}-{:x}", hasher.finish()), row).into()
+    });
     List {
         id,
         items: items.collect(),
@@ -99,6 +127,8 @@ pub fn page(parts: &Parts, moment: &Moment, theme: Theme) -> Markup {
         stream: Some("/events/traces"),
         theme,
     };
+    // Single runs are found by other ways than what is rolled up, which know no filter.
+    let filtered = moment.query.is_filtered().then_some("not filtered");
     let content = html! {
         div.title-line { h1 { "Traces" } (controls::controls(moment)) }
         (parts.part("trace-projects"))
@@ -109,8 +139,8 @@ pub fn page(parts: &Parts, moment: &Moment, theme: Theme) -> Markup {
             (parts.part("trace-tiles"))
             (charts())
             (groups(parts))
-            div.columns { (slowest(parts)) (failed(parts)) }
-            div.columns { (pending(parts)) (feedback(parts)) }
+            div.columns { (slowest(parts, filtered)) (failed(parts, filtered)) }
+            div.columns { (pending(parts, filtered)) (feedback(parts)) }
             div.columns { (parts.part("freshness")) (checks(parts)) }
         }
     };
@@ -169,7 +199,7 @@ fn charts() -> Markup {
                             span.legend.(key) { @for (n, line) in lines.iter().enumerate() { span { i.swatch.{ "line-" (n) } {} (line) } } }
                         }
                         output.chart-value {}
-                        div.plot {}
+                        div.plot { p.muted.loading { "loading …" } }
                         details.chart-table { summary { "Table" } div.scroll tabindex="0" {} }
                     }
                 }
@@ -222,7 +252,7 @@ fn groups(parts: &Parts) -> Markup {
     }
 }
 
-fn slowest(parts: &Parts) -> Markup {
+fn slowest(parts: &Parts, filtered: Option<&str>) -> Markup {
     let head = html! {
         th scope="col" { "Trace" } th.num scope="col" { "Latency" } th scope="col" { "Started" }
         th scope="col" { span.hidden { "In LangSmith" } }
@@ -230,7 +260,7 @@ fn slowest(parts: &Parts) -> Markup {
     card(
         "slowest",
         "Slowest traces",
-        "",
+        filtered.unwrap_or_default(),
         (
             "Nothing ended",
             "No trace that began in this window has ended.",
@@ -240,14 +270,14 @@ fn slowest(parts: &Parts) -> Markup {
     )
 }
 
-fn failed(parts: &Parts) -> Markup {
+fn failed(parts: &Parts, filtered: Option<&str>) -> Markup {
     let head = html! {
         th.num scope="col" { "Count" } th scope="col" { "Error" } th scope="col" { "Last" } th scope="col" { "Run" }
     };
     card(
         "errors",
         "Failed runs by message",
-        "numbers, ids and quotes count as equal",
+        filtered.unwrap_or("numbers, ids and quotes count as equal"),
         (
             "Nothing failed",
             "No run that began in this window has failed.",
@@ -257,7 +287,7 @@ fn failed(parts: &Parts) -> Markup {
     )
 }
 
-fn pending(parts: &Parts) -> Markup {
+fn pending(parts: &Parts, filtered: Option<&str>) -> Markup {
     let head = html! {
         th scope="col" { "Run" } th scope="col" { "Type" } th scope="col" { "State" } th.num scope="col" { "For" }
         th scope="col" { span.hidden { "In LangSmith" } }
@@ -265,7 +295,7 @@ fn pending(parts: &Parts) -> Markup {
     card(
         "pending",
         "Pending and abandoned",
-        "oldest first",
+        filtered.unwrap_or("oldest first"),
         ("Nothing pending", "Every run that was read has ended."),
         head,
         parts,

@@ -153,9 +153,9 @@ fn family(facts: &RunFacts) -> Markup {
                     table.list.traces {
                         thead { tr {
                             th scope="col" { "Run below it" } th scope="col" { "Type" } th scope="col" { "Status" }
-                            th scope="col" { "Model" } th.num scope="col" { "Latency" } th scope="col" { "Started" }
+                            th scope="col" { "Model" } th.num scope="col" { "Latency" } th scope="col" { "When" } th scope="col" { "Started" }
                         } }
-                        tbody #run-children { @for child in &facts.children { (child_row(child)) } }
+                        tbody #run-children { @for child in &facts.children { (child_row(run, child)) } }
                     }
                 }
             }
@@ -163,7 +163,7 @@ fn family(facts: &RunFacts) -> Markup {
     }
 }
 
-fn child_row(run: &TraceRunRow) -> Markup {
+fn child_row(above: &TraceRunRow, run: &TraceRunRow) -> Markup {
     let text = |value: &Option<String>| told(value.as_deref().map(|one| clean(one).into_owned()));
     html! {
         tr data-run=(clean(&run.run_id)) {
@@ -172,7 +172,30 @@ fn child_row(run: &TraceRunRow) -> Markup {
             td { (state(run)) }
             td { (text(&run.model)) }
             td.num data-label="latency" { (told(run.latency_us.map(words::micros))) }
+            td.lasted { (beside(above, run)) }
             td.when { @match run.start_us { Some(us) => (pieces::moment(us / 1_000)), None => (told(None)) } }
+        }
+    }
+}
+
+/// When it ran within the run above it; the figures beside it say it in words.
+fn beside(above: &TraceRunRow, run: &TraceRunRow) -> Markup {
+    let (Some(begin), Some(whole), Some(start)) = (above.start_us, above.latency_us, run.start_us)
+    else {
+        return html! {};
+    };
+    let share = |us: i64| (us as f64 / whole.max(1) as f64 * 100.0).clamp(0.0, 100.0);
+    let x = share(start - begin).min(99.0);
+    let width = share(run.latency_us.unwrap_or(0)).clamp(1.0, 100.0 - x);
+    let class = if run.status.as_deref() == Some("error") {
+        "failed"
+    } else {
+        ""
+    };
+    html! {
+        svg.while viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
+            rect.ground width="100" height="10" {}
+            rect class=(class) x=(format!("{x:.2}")) y="2" width=(format!("{width:.2}")) height="6" {}
         }
     }
 }
@@ -203,14 +226,24 @@ fn fields(detail: &TraceRunDetail) -> Markup {
                 @for (name, value) in rest {
                     dt { (name) }
                     dd {
-                        @match value.as_i64().filter(|_| name.ends_with("_us")) {
-                            Some(us) => (pieces::moment(us / 1_000)),
+                        @match moment_of(name, value) {
+                            Some(ms) => (pieces::moment(ms)),
                             None => (folded(value)),
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// Columns whose names end in these hold times.
+fn moment_of(name: &str, value: &Value) -> Option<i64> {
+    let number = value.as_i64()?;
+    match name.rsplit_once('_')?.1 {
+        "us" => Some(number / 1_000),
+        "ms" => Some(number),
+        _ => None,
     }
 }
 
