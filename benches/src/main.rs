@@ -30,6 +30,9 @@ struct Arguments {
     /// Heartbeat rows of the large database.
     #[arg(long, default_value_t = 10_000_000)]
     rows: u64,
+    /// Runs of LangSmith in the large database of traces, over 90 days.
+    #[arg(long, default_value_t = 5_000_000)]
+    runs: u64,
     /// Agents of the large runs.
     #[arg(long, default_value_t = 1_000)]
     agents: usize,
@@ -45,7 +48,7 @@ enum Role {
 type Measurement = fn(&Arguments) -> Result<Vec<Figure>>;
 
 /// What measures which figures.
-const MEASUREMENTS: [(&[&str], Measurement); 8] = [
+const MEASUREMENTS: [(&[&str], Measurement); 9] = [
     (&["P1", "P2", "P3"], |arguments| {
         figures::restarts_and_starts(arguments.agents)
     }),
@@ -60,6 +63,9 @@ const MEASUREMENTS: [(&[&str], Measurement); 8] = [
         figures::pages_of_a_large_database(arguments.rows, arguments.agents)
     }),
     (&["P12"], |_| figures::sdk_agent()),
+    (&["P15"], |arguments| {
+        figures::pages_of_many_traces(arguments.runs)
+    }),
 ];
 
 fn main() -> Result<()> {

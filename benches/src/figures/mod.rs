@@ -9,7 +9,7 @@ mod restarts;
 pub(crate) use agent::sdk_agent;
 pub(crate) use heartbeats::{heartbeat_latency, heartbeats_stored};
 pub(crate) use memory::{idle_processor_time, memory_by_agents};
-pub(crate) use pages::{live_updates, pages_of_a_large_database};
+pub(crate) use pages::{live_updates, pages_of_a_large_database, pages_of_many_traces};
 pub(crate) use restarts::restarts_and_starts;
 
 /// Makes an empty database with the schema.

@@ -1,4 +1,4 @@
-//! P8 to P10: how soon a commit is at the client, what clients cost, and how long pages take over a large database.
+//! P8 to P10 and P15: how soon a commit is at the client, what clients cost, and how long pages take over a large database.
 //! All over real HTTP on loopback; what a browser adds to draw it is not in these figures.
 
 use std::path::Path;
@@ -137,15 +137,59 @@ pub(crate) fn pages_of_a_large_database(rows: u64, agents: usize) -> Result<Vec<
     Ok(figures)
 }
 
+/// P15: the page of traces over years of them would be the same as over these 90 days: windows are read from roll-ups.
+pub(crate) fn pages_of_many_traces(runs: u64) -> Result<Vec<Figure>> {
+    let folder = TempDir::new()?;
+    let database = folder.path().join("traces.db");
+    let numbers = [runs.to_string(), TRACES_DAYS.to_string()];
+    let [runs, days] = &numbers;
+    fill_by("fill_traces", &database, &["--runs", runs, "--days", days])?;
+    let dashboard = Dashboard::start(&database)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut figures = Vec::new();
+    for (what, path) in [
+        ("Traces page, 90 days", "/traces?range=90d"),
+        ("Traces page, 24 hours", "/traces?range=24h"),
+        (
+            "its charts, 90 days in 75 columns",
+            "/api/v1/traces/charts?range=90d&buckets=75",
+        ),
+    ] {
+        let samples = runtime.block_on(time_requests(&format!("{}{path}", dashboard.address)))?;
+        let (p50, p99) = (percentile(&samples, 0.5), percentile(&samples, 0.99));
+        figures.push(Figure {
+            id: "P15",
+            what: format!("{what}, of {runs} runs, whole response, ms p50 / p99"),
+            measured: format!("{p50:.1} / {p99:.1}"),
+            yardstick: String::new(),
+            goal: "≤ 50 at p50",
+            met: Some(p50 <= 50.0),
+        });
+    }
+    Ok(figures)
+}
+
+/// What the goal names.
+const TRACES_DAYS: u64 = 90;
+
 fn fill(database: &Path, rows: u64, agents: usize) -> Result<()> {
-    let status = Command::new(binaries()?.join("examples/fill"))
+    let (rows, agents) = (rows.to_string(), agents.to_string());
+    fill_by(
+        "fill",
+        database,
+        &["--agents", &agents, "--heartbeats", &rows],
+    )
+}
+
+/// Runs an example of shared-state that makes a large database.
+fn fill_by(example: &str, database: &Path, arguments: &[&str]) -> Result<()> {
+    let status = Command::new(binaries()?.join("examples").join(example))
         .arg(database)
-        .arg("--agents")
-        .arg(agents.to_string())
-        .arg("--heartbeats")
-        .arg(rows.to_string())
+        .args(arguments)
         .status()
-        .context("failed to start shared-state's example `fill`")?;
+        .with_context(|| format!("failed to start shared-state's example `{example}`"))?;
     ensure!(status.success(), "filling the database ended with {status}");
     Ok(())
 }
