@@ -3,7 +3,7 @@
 
 use agent_protocol::{
     AgentMessage, AlertState, Decoded, Line, LineSplitter, Nack, Records, Severity, Status,
-    Unfinished, decode,
+    Unfinished, decode, id_of_cut_records,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -168,6 +168,9 @@ impl Intake {
 
 impl Reading {
     fn take_stdout_line(&mut self, line: Line<'_>, piece: &mut Piece<'_>) {
+        if self.speaks && line.truncated {
+            piece.heard.refused.extend(refuse_cut(line.bytes));
+        }
         // A message that was cut is no message.
         if !self.speaks || line.truncated {
             self.add_to_log(Stream::Stdout, line, piece);
@@ -334,6 +337,19 @@ impl Reading {
         );
         heard
     }
+}
+
+/// An agent that sent records waits for an answer, also where they were too long.
+fn refuse_cut(line: &[u8]) -> Option<Nack> {
+    let bytes = line.len();
+    Some(Nack {
+        id: id_of_cut_records(line)?,
+        reason: format!(
+            "the line is longer than {bytes} bytes (line_bytes_max) and was cut; send fewer rows in one message, or less of \
+             their contents"
+        ),
+        retry: false,
+    })
 }
 
 fn status_number(status: Status) -> u8 {

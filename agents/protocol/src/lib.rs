@@ -12,6 +12,7 @@
 
 mod agent_message;
 mod coordinator_message;
+mod cut_message;
 mod decode;
 mod encode;
 mod kind;
@@ -20,6 +21,7 @@ mod lines;
 
 pub use agent_message::*;
 pub use coordinator_message::*;
+pub use cut_message::id_of_cut_records;
 pub use decode::{DecodeError, Decoded, decode, decode_coordinator};
 pub use encode::{EncodeError, encode};
 pub use lines::{Line, LineSplitter, Unfinished};

@@ -41,6 +41,34 @@ fn the_hello_introduces_the_agent_to_itself() {
 }
 
 #[test]
+fn records_that_do_not_fit_into_a_line_are_refused_and_not_forgotten() {
+    let long = format!(
+        r#"raw={{"type":"records","id":7,"kind":"langsmith_run","rows":[{{"run_id":"r","project_id":"p","error":"{}"}}]}}\n"#,
+        "x".repeat(3_000)
+    );
+    let scene = Scene::started(&AgentsFile::new().puppet(
+        "bridge",
+        "line_bytes_max = \"1KiB\"",
+        &[&long, "await-nack=7", "event=refused:7", "live=20ms"],
+    ));
+    wait_for_condition("the refusal", || {
+        let events = scene.database().try_rows(
+            "SELECT message FROM events WHERE kind = 'refused'",
+            [],
+            |row| row.get::<_, String>(0),
+        );
+        match events {
+            Ok(events) if events == ["7"] => Ok(()),
+            other => Err(other),
+        }
+    });
+    let runs = scene
+        .database()
+        .value::<i64>("SELECT count(*) FROM trace_runs", []);
+    assert_eq!(runs, 0);
+}
+
+#[test]
 fn what_is_acknowledged_is_on_disk() {
     let mut scene = Scene::started(&AgentsFile::new().puppet(
         "bridge",
