@@ -1,6 +1,8 @@
 //! Reads the rows of a records message: names and kinds of their fields, and where a row is at fault.
 //! It stores nothing.
 
+use std::sync::LazyLock;
+
 use rusqlite::params_from_iter;
 use serde_json::{Map, Value};
 
@@ -83,6 +85,18 @@ pub(super) const CONTENTS: [(&str, Kind); 9] = [
     ("error_preview", Kind::Text),
 ];
 
+/// Both in the order of names, with the place that each has in the two together.
+static RUN_BY_NAME: LazyLock<Vec<(&str, Kind, usize)>> = LazyLock::new(|| {
+    let mut fields: Vec<_> = RUN
+        .iter()
+        .chain(&CONTENTS)
+        .enumerate()
+        .map(|(place, (name, kind))| (*name, *kind, place))
+        .collect();
+    fields.sort_unstable_by_key(|field| field.0);
+    fields
+});
+
 /// The fields of a project.
 pub(super) const PROJECT: [(&str, Kind); 16] = [
     ("name", Kind::Text),
@@ -146,6 +160,37 @@ impl<'a> Row<'a> {
                 None => Ok(Cell::Null),
             })
             .collect()
+    }
+
+    /// The fields of a run and of its contents, the latter empty where none is told. One walk through what was sent:
+    /// looking fifty names up costs more than storing them.
+    pub(super) fn run_cells(&self) -> Result<(Vec<Cell<'a>>, Vec<Cell<'a>>), ApplyError> {
+        let (mut cells, mut contents) = (vec![Cell::Null; RUN.len()], Vec::new());
+        let mut next = 0;
+        for (name, value) in self.fields {
+            // Names come in order, so each search goes on where the last ended; out of order it begins anew.
+            if next > 0 && RUN_BY_NAME[next - 1].0 >= name.as_str() {
+                next = 0;
+            }
+            while RUN_BY_NAME
+                .get(next)
+                .is_some_and(|known| known.0 < name.as_str())
+            {
+                next += 1;
+            }
+            let Some((_, kind, slot)) = RUN_BY_NAME.get(next).filter(|known| known.0 == name)
+            else {
+                continue;
+            };
+            let cell = read_cell(value, *kind).map_err(|expected| self.refuse(name, &expected))?;
+            if *slot < RUN.len() {
+                cells[*slot] = cell;
+            } else {
+                contents.resize(CONTENTS.len(), Cell::Null);
+                contents[slot - RUN.len()] = cell;
+            }
+        }
+        Ok((cells, contents))
     }
 
     pub(super) fn refuse(&self, name: &str, expected: &str) -> ApplyError {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::cell::Cell;
 use super::dictionary::SeriesKey;
 use super::figures::Figures;
-use super::read_row::{CONTENTS, RUN, Row, at, with};
+use super::read_row::{CONTENTS, Row, at, with};
 use super::rollups::Place;
 use super::{Sent, Traces};
 use crate::apply::ApplyError;
@@ -48,15 +48,12 @@ struct Known {
 
 pub(super) fn read<'a>(at: usize, row: &'a Value) -> Result<SentRun<'a>, ApplyError> {
     let row = Row::new(at, row)?;
-    let has_contents = CONTENTS.iter().any(|(name, _)| row.tells(name));
+    let (cells, contents) = row.run_cells()?;
     Ok(SentRun {
         run_id: row.id("run_id")?,
         project_id: row.id("project_id")?,
-        cells: row.cells(&RUN)?,
-        contents: match has_contents {
-            true => row.cells(&CONTENTS)?,
-            false => Vec::new(),
-        },
+        cells,
+        contents,
     })
 }
 
