@@ -48,7 +48,7 @@ enum Role {
 type Measurement = fn(&Arguments) -> Result<Vec<Figure>>;
 
 /// What measures which figures.
-const MEASUREMENTS: [(&[&str], Measurement); 9] = [
+const MEASUREMENTS: [(&[&str], Measurement); 10] = [
     (&["P1", "P2", "P3"], |arguments| {
         figures::restarts_and_starts(arguments.agents)
     }),
@@ -63,6 +63,7 @@ const MEASUREMENTS: [(&[&str], Measurement); 9] = [
         figures::pages_of_a_large_database(arguments.rows, arguments.agents)
     }),
     (&["P12"], |_| figures::sdk_agent()),
+    (&["P13"], |_| figures::runs_stored()),
     (&["P15"], |arguments| {
         figures::pages_of_many_traces(arguments.runs)
     }),

@@ -38,6 +38,9 @@ struct Arguments {
     /// Hours over which they are spread.
     #[arg(long, default_value_t = 24)]
     hours: i64,
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -46,6 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let messages = messages(&arguments);
     let plain = plain_loop(&folder.path().join("plain.db"), &messages)?;
     let (stored, bytes) = through_writer(&folder.path().join("writer.db"), messages)?;
+    if arguments.json {
+        println!("{{\"plain\":{plain:.0},\"writer\":{stored:.0}}}");
+        return Ok(());
+    }
     println!("plain rusqlite loop: {plain:.0} runs/s");
     println!(
         "writer:              {stored:.0} runs/s, {:.0} % of the loop",
