@@ -135,4 +135,6 @@ fn read_all<'a, T>(
 }
 
 #[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
 mod recount_tests;

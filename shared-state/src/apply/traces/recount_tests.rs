@@ -15,7 +15,7 @@ use crate::{Fact, RecordsBatch};
 const DAY_US: i64 = 86_400_000_000;
 const T0_US: i64 = 20_000 * DAY_US;
 
-fn database() -> Connection {
+pub(super) fn database() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
     crate::schema::migrate(&mut connection).unwrap();
     connection
@@ -274,7 +274,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn records(rows: Vec<Value>) -> Fact {
+pub(super) fn records(rows: Vec<Value>) -> Fact {
     Fact::Records(RecordsBatch {
         instance_id: 1,
         kind: "langsmith_run".into(),
