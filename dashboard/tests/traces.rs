@@ -256,6 +256,9 @@ async fn an_empty_database_says_how_traces_come_and_the_stream_brings_the_first(
     loop {
         let patch = events.next("patch").await;
         if part(&patch, "trace-tiles").is_some_and(|html| html.contains(">1</span>")) {
+            let tiles = part(&patch, "trace-tiles").unwrap();
+            let absent = tiles.matches("class=\"value none\"").count();
+            assert_eq!(absent, 6, "first token, tokens and cost: {tiles}");
             assert!(
                 !part(&patch, "trace-empty")
                     .unwrap()

@@ -23,6 +23,8 @@ pub enum Freshness {
     Stale,
     /// Nobody has pulled yet.
     Never,
+    /// There are runs, but the agent does not say how fresh they are.
+    Untold,
 }
 
 impl Freshness {
@@ -36,6 +38,7 @@ impl Freshness {
         match project.last_pull_ms {
             _ if is_failing => Self::Failing,
             _ if is_local => Self::Pushed,
+            None if project.newest_start_us.is_some() => Self::Untold,
             None => Self::Never,
             Some(ms) if now_ms - ms > PULL_AGE_MAX_MS => Self::Stale,
             Some(_) if project.backfill_ms.unwrap_or(0) > 0 || !project.gaps.is_empty() => {
@@ -54,6 +57,7 @@ impl Freshness {
             Self::Failing => "failing",
             Self::Stale => "stale",
             Self::Never => "not pulled yet",
+            Self::Untold => "freshness not told",
         }
     }
 
@@ -84,6 +88,10 @@ mod tests {
         assert_eq!(pulled(|one| one.backfill_ms = Some(1)), Freshness::Behind);
         assert_eq!(pulled(|one| one.gaps = vec![(1, 2)]), Freshness::Behind);
         assert_eq!(pulled(|one| one.last_pull_ms = None), Freshness::Never);
+        let untold = |one: &mut TraceProjectRow| {
+            (one.last_pull_ms, one.newest_start_us) = (None, Some(1));
+        };
+        assert_eq!(pulled(untold), Freshness::Untold);
         let old_ms = NOW_MS - PULL_AGE_MAX_MS - 1;
         assert_eq!(
             pulled(|one| one.last_pull_ms = Some(old_ms)),

@@ -154,7 +154,7 @@ fn set_up() -> Markup {
                     h2 { "Collect on this machine" }
                     p { "The collector takes what any LangChain or LangGraph program sends:" }
                     pre { (COLLECTOR) }
-                    p { "Then start the program with " code { "LANGSMITH_TRACING=true" } " and " code { "LANGSMITH_ENDPOINT=http://127.0.0.1:PORT" } ", where PORT is the one that the collector says." }
+                    p { "Then start the program with " code { "LANGSMITH_TRACING=true" } " and " code { "LANGSMITH_ENDPOINT=http://127.0.0.1:1984" } ", or the address that the collector was given." }
                 }
             }
         }

@@ -36,6 +36,7 @@ fn look(freshness: &Freshness) -> (&'static str, Tone) {
         Freshness::Fresh | Freshness::Pushed => ("ok", Tone::Good),
         Freshness::Behind => ("starting", Tone::Busy),
         Freshness::Never => ("waiting", Tone::Busy),
+        Freshness::Untold => ("waiting", Tone::Idle),
         Freshness::Failing => ("error", Tone::Bad),
         Freshness::Stale => ("degraded", Tone::Warn),
     }
@@ -56,6 +57,7 @@ fn sentence(project: &TraceProjectRow, freshness: &Freshness) -> Markup {
                 "programs send these traces here themselves"
                 @if let Some(ms) = project.last_pull_ms { ", the last " (pieces::age(ms, None)) }
             },
+            Freshness::Untold => "the agent has not said when it pulled last and what it has read",
             _ => {
                 (pulled)
                 @if let Some(ms) = project.watermark_ms { ", everything read up to " (pieces::moment(ms)) }
@@ -78,7 +80,7 @@ pub(super) fn panel(shown: Option<&Shown>) -> Markup {
                     dt { "lag" } dd data-figure="lag" { @match project.watermark_ms { Some(ms) => (pieces::since(ms)), None => (told(None)) } }
                     dt { "read since" } dd { @match project.covered_from_ms { Some(ms) => (pieces::moment(ms)), None => (told(None)) } }
                     dt { "past still to read" } dd data-figure="backfill" { (backfill(project.backfill_ms)) }
-                    dt { "gaps" } dd data-figure="gaps" { (gaps(&project.gaps)) }
+                    dt { "gaps" } dd data-figure="gaps" { @if project.last_pull_ms.is_some() { (gaps(&project.gaps)) } @else { (told(None)) } }
                     dt { "pending" } dd { (number(project.pending_runs)) }
                     dt { "settling" } dd { (number(project.settling_runs)) }
                     dt { "abandoned" } dd { (number(project.abandoned_runs)) }
