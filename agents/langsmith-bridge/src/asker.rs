@@ -102,9 +102,27 @@ impl Asker {
         self.client.last_status()
     }
 
+    /// How long a request to `path`, which is none of runs by version 1, would have to wait for its turn.
+    pub(crate) fn wait_before(&self, path: &str) -> Duration {
+        let class = RequestClass::of(path, "", self.now_ms());
+        self.paces[class as usize]
+            .clone()
+            .take(self.begun.elapsed())
+    }
+
     /// Runs queries in 10 seconds that the server has let pass, as far as this process has learned.
     pub(crate) fn learned_per_10s(&self) -> f64 {
         self.paces[self.runs_class as usize].learned_per_span()
+    }
+
+    /// Runs queries that the server said are left, absent where it said nothing.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        self.remaining
+    }
+
+    /// The page of a project in LangSmith.
+    pub(crate) fn project_page(&self, tenant_id: &str, project_id: &str) -> String {
+        self.client.endpoint().project_page(tenant_id, project_id)
     }
 
     /// Figures of the heartbeat about the rate.

@@ -11,6 +11,7 @@ use crate::bar::Bar;
 use crate::check::check;
 use crate::connection::{Connection, Unset};
 use crate::environment::{Environment, read_environment};
+use crate::freshness::Freshness;
 use crate::puller::{Pulled, Puller};
 use crate::settings::{Configuration, Settings};
 
@@ -38,6 +39,7 @@ pub struct LangSmithBridge {
     /// Nothing is asked before.
     rest_until: Instant,
     said: Said,
+    freshness: Freshness,
 }
 
 /// The last word on how the agent is.
@@ -85,6 +87,7 @@ impl Agent for LangSmithBridge {
             round_began: now,
             rest_until: now,
             said,
+            freshness: Freshness::default(),
         })
     }
 
@@ -106,6 +109,10 @@ impl Agent for LangSmithBridge {
             let (status, message) = puller.describe();
             self.said = Said { status, message };
             self.rest_until = Instant::now() + rest;
+            if !puller.configuration.is_dry_run {
+                let (places, asker) = (puller.places(), &puller.asker);
+                self.freshness.tell(context, places, asker).await;
+            }
             let is_worth_a_wait =
                 waits_for_trouble && tries < TRIES_BY_HAND && rest < WAIT_BY_HAND_MAX;
             if is_supervised || !is_worth_a_wait || context.is_stopping() {

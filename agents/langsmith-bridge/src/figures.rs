@@ -131,7 +131,8 @@ impl Figures {
             .collect()
     }
 
-    fn pending(&self, progress: &Progress) -> Option<i64> {
+    /// Runs that have not ended, of the newest window and of those that are followed.
+    pub(crate) fn pending(&self, progress: &Progress) -> Option<i64> {
         let mut open: BTreeSet<&str> = self
             .open_in_window
             .as_ref()?
@@ -173,7 +174,8 @@ pub(crate) fn merge(
     all
 }
 
-fn settling(progress: &Progress) -> i64 {
+/// Runs that ended and may still get tokens and costs.
+pub(crate) fn settling(progress: &Progress) -> i64 {
     let count = progress
         .followed
         .iter()

@@ -9,7 +9,7 @@
 //! * `connection`, `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //!   `deprecation`: what the answers say of the API's future.
 //! * `query`, `page`, `map_run`, `run_row`, `timestamp`: bodies, answers, rows.
-//! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat. `dry_run` instead of a store,
+//! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat. `freshness`: how fresh each project is. `dry_run` instead of a store,
 //!   `bar` for a person at a terminal.
 
 mod api_choice;
@@ -28,6 +28,7 @@ mod endpoint;
 mod environment;
 mod figures;
 mod following;
+mod freshness;
 mod map_run;
 mod pace;
 mod page;

@@ -25,6 +25,8 @@ pub(crate) const GAPS_MAX: usize = 64;
 #[serde(default)]
 pub(crate) struct Progress {
     pub(crate) version: u32,
+    /// The project's name, by which a bridge that may no longer ask for it still finds what it knows.
+    pub(crate) project: Option<String>,
     /// Every run that started before this, back to `covered_from_ms`, has been stored as it was when read. Absent until
     /// the first window is complete.
     pub(crate) watermark_ms: Option<i64>,

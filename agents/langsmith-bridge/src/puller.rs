@@ -64,6 +64,16 @@ impl Puller {
         }
     }
 
+    /// The configured projects, in their order.
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The same; without the one that a step is being done for.
+    pub(crate) fn places_mut(&mut self) -> &mut [Place] {
+        &mut self.places
+    }
+
     /// The figures of the heartbeat: those of the project, or of all projects together.
     pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
         let (now_ms, status) = (self.asker.now_ms(), self.asker.last_status());
@@ -204,6 +214,7 @@ impl Puller {
             project_id: project.id.clone(),
             error,
         })?;
+        place.progress.project = Some(project.name.clone());
         place.project = Some(project);
         Ok(())
     }

@@ -21,9 +21,6 @@ use crate::trouble::Trouble;
 /// The one statistic that is asked for.
 const STATS_PATH: &str = "/api/v1/runs/stats";
 
-/// LangSmith allows as little as one such question in ten seconds; waiting here would keep everything else waiting.
-const COUNT_EVERY_MS: i64 = 10_000;
-
 /// A server that does not count now is asked again after this, one that cannot after a day.
 const COUNT_AGAIN_MS: i64 = 10 * 60_000;
 
@@ -43,7 +40,7 @@ impl Puller {
         let body = count_body(&project.id, span_of(day_ms));
         let answer = self.asker.post(context, STATS_PATH, body).await;
         let now_ms = self.asker.now_ms();
-        self.counts_rest_until_ms = now_ms + COUNT_EVERY_MS;
+        self.rest_counts(now_ms);
         let server_runs = match answer.and_then(|answer| read_count(&answer)) {
             Ok(runs) => runs,
             Err(error) => {
@@ -76,6 +73,18 @@ impl Puller {
         place.progress = progress;
         tell_count(context, place, day_ms, (server_runs, read_runs), counted);
         Ok(())
+    }
+
+    /// LangSmith allows as little as one such question in ten seconds, of all projects together: waiting for it would keep
+    /// everything else waiting, so it is asked when it may be.
+    fn rest_counts(&mut self, now_ms: i64) {
+        let wait = self.asker.wait_before(STATS_PATH).as_millis();
+        self.counts_rest_until_ms = now_ms + i64::try_from(wait).unwrap_or(DAY_MS);
+        let until_ms = self.counts_rest_until_ms;
+        for place in self.places_mut() {
+            let rest_until_ms = &mut place.progress.counts_rest_until_ms;
+            *rest_until_ms = until_ms.max(*rest_until_ms);
+        }
     }
 
     /// An answer said "not found".

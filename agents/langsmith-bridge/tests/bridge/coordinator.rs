@@ -10,7 +10,7 @@ use agent_protocol::{
     Ack, AgentMessage, Alert, CoordinatorHello, CoordinatorMessage, Event, Heartbeat,
     LINE_BYTES_MAX, Nack, Records, Stop,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
@@ -25,6 +25,10 @@ pub(crate) struct Store {
     pub(crate) rows: BTreeMap<String, Value>,
     /// Counts of days, in order of arrival.
     pub(crate) day_checks: Vec<Value>,
+    /// How fresh each project is, by its id: each field as it was told last.
+    pub(crate) projects: BTreeMap<String, Map<String, Value>>,
+    /// Figures of single subjects, as they were told last.
+    pub(crate) metrics: BTreeMap<String, BTreeMap<String, f64>>,
     /// Cursors by name.
     pub(crate) cursors: BTreeMap<String, Value>,
     /// In order of arrival.
@@ -209,6 +213,14 @@ impl Coordinator {
                 store.alerts.push(alert);
                 None
             }
+            AgentMessage::Metrics(metrics) => {
+                let subject = metrics.subject.unwrap_or_default();
+                store.metrics.insert(subject, metrics.metrics);
+                None
+            }
+            AgentMessage::Records(records) if records.kind == "langsmith_project" => {
+                store.note_projects(records)
+            }
             AgentMessage::Records(records) => store.answer(records),
             _ => None,
         };
@@ -234,6 +246,16 @@ impl Store {
             }
             None => Some(self.commit(records)),
         }
+    }
+
+    fn note_projects(&mut self, records: Records) -> Option<CoordinatorMessage> {
+        for row in records.rows {
+            let row = row.as_object().expect("a row").clone();
+            let id = row["project_id"].as_str().expect("its id").to_owned();
+            self.projects.entry(id).or_default().extend(row);
+        }
+        let is_heard = self.falls_silent.is_none() || !self.is_silent;
+        is_heard.then_some(CoordinatorMessage::Ack(Ack { id: records.id }))
     }
 
     fn commit(&mut self, records: Records) -> CoordinatorMessage {
@@ -264,7 +286,6 @@ impl Store {
         match records.kind.as_str() {
             "langsmith_run" => self.keep(records.rows),
             "langsmith_day_check" => self.day_checks.extend(records.rows),
-            "langsmith_project" => {}
             other => panic!("records of kind {other}"),
         }
         if let Some(cursor) = records.cursor {

@@ -16,7 +16,9 @@ async fn a_pending_run_that_no_window_reads_again_is_asked_for_until_it_ends() {
     world.run_mut(3).fields["end_time"] = time(now_ms()).into();
     let server = ContractServer::start(world).await;
     let coordinator = Coordinator::default();
-    let _bridge = coordinator.start(&server, &["--overlap=1m"]).await;
+    let _bridge = coordinator
+        .start(&server, &["--overlap=1m", "--since=24h"])
+        .await;
     let status = |id: usize| {
         move |store: &crate::coordinator::Store| {
             store.rows.get(&run_id(id)).map(|row| row["status"].clone())

@@ -9,6 +9,7 @@ mod coordinator;
 mod crashes;
 mod deadlines;
 mod following;
+mod fresh;
 mod pulling;
 mod rates;
 mod refusals;
