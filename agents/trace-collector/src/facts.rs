@@ -125,9 +125,8 @@ impl<'a> Reader<'_, 'a> {
         let Some(text) = &row.dotted_order else {
             let is_child = row.parent_run_id.is_some().then_some(false);
             let is_own_root = row.trace_id.as_deref().map(|trace| trace == self.run.id);
-            row.is_root = is_child
-                .or(is_own_root)
-                .or(self.run.is_created.then_some(true));
+            let is_new = self.run.is_created.then_some(true);
+            row.is_root = is_child.or(is_new).or(is_own_root);
             if row.is_root == Some(true) {
                 row.trace_id.get_or_insert_with(|| self.run.id.clone());
             }

@@ -6,6 +6,7 @@
 //! * `collector`: the agent. `server`: connections. `guard`, `limits`: who may ask, and how much at once.
 //! * `routes`, `info`, `sessions`, `answer`, `refusal`: paths and answers. `app`: what they share.
 //! * `body` → `decode` → `multipart` → `submission`: from bytes to what was sent. Pure but for `body`.
+//! * `otlp`, `otlp_span`: spans of OpenTelemetry as runs. Pure.
 //! * `facts`, `dotted_order`, `usage`, `feedback`, `project` → `row`: from what was sent to rows. Pure.
 //! * `intake`, `known_runs`: rows in the light of earlier requests. `store`: rows to the coordinator. `figures`, `describe`: counts and lines for people.
 
@@ -26,6 +27,8 @@ mod intake;
 mod known_runs;
 mod limits;
 mod multipart;
+mod otlp;
+mod otlp_span;
 mod project;
 mod refusal;
 mod routes;

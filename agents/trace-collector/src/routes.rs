@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ use crate::info::info;
 use crate::intake::Intake;
 use crate::limits::COME_AGAIN;
 use crate::multipart::boundary;
+use crate::otlp::{OtlpForm, read_spans};
 use crate::refusal::Refusal;
 use crate::sessions;
 use crate::submission::{Operation, Submission};
@@ -45,6 +46,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/runs/batch", post(batch))
         .route("/runs/multipart", post(multipart))
         .route("/feedback", post(feedback))
+        .route("/otel/v1/traces", post(otlp_traces))
         .route("/sessions", get(list_sessions).post(create_session))
         .route("/sessions/{id}", get(read_session));
     let api = Router::new().nest("/api/v1", paths.clone());
@@ -144,6 +146,27 @@ async fn feedback(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
         },
     )
     .await
+}
+
+/// Exporters of OpenTelemetry try again by themselves after 429 and 503 with `Retry-After`, as the protocol says.
+async fn otlp_traces(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let form = match OtlpForm::of_header(text(CONTENT_TYPE.as_str())) {
+        Ok(form) => form,
+        Err(refusal) => return refused(&app, &refusal),
+    };
+    let project = text("langsmith-project").map(str::to_owned);
+    let read = move |bytes: &[u8], app: &App| {
+        let runs = read_spans(bytes, form, project.as_deref())?;
+        take(
+            app,
+            Submission::of_whole_runs(&runs, app.limits.runs_per_request_max)?,
+        )
+    };
+    match store(&app, &headers, body, read, BATCH.unknown).await {
+        Ok(()) => ([(CONTENT_TYPE, form.content_type())], form.success()).into_response(),
+        Err(refusal) => refused(&app, &refusal),
+    }
 }
 
 async fn list_sessions(State(app): State<App>, RawQuery(query): RawQuery) -> Response {

@@ -97,6 +97,19 @@ impl<'a> Submission<'a> {
         Ok(submission)
     }
 
+    /// A JSON list of runs that are whole: spans of OpenTelemetry, which are sent once, when they have ended.
+    pub fn of_whole_runs(list: &'a [u8], runs_max: usize) -> Result<Self, Refusal> {
+        let runs: Vec<Fields<'a>> = serde_json::from_slice(list).map_err(|error| {
+            Refusal::unprocessable(format!("the runs: {error}; expected a list of runs"))
+        })?;
+        let mut collected = Collected::new(runs_max);
+        for (at, fields) in runs.into_iter().enumerate() {
+            let id = read_id(&fields, &format!("run {at}"))?;
+            collected.add(Operation::Create, &id, fields)?;
+        }
+        Ok(collected.finish())
+    }
+
     /// The body of `POST /runs` (a creation) or `PATCH /runs/{id}` (an update).
     pub fn of_run(body: &'a [u8], operation: Operation, id: Option<&str>) -> Result<Self, Refusal> {
         let fields: Fields<'a> = serde_json::from_slice(body).map_err(|error| {

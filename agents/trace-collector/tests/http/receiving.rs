@@ -163,6 +163,58 @@ fn clients_learn_how_to_send_and_which_projects_there_are() {
 }
 
 #[test]
+fn spans_of_opentelemetry_are_runs() {
+    let collector = Collector::alone(&[]);
+    let body = json!({"resourceSpans": [{"scopeSpans": [{"spans": [
+        {"traceId": "0123456789abcdef0123456789abcdef", "spanId": "00000000000000aa", "name": "agent",
+         "startTimeUnixNano": "1767631561000000000", "endTimeUnixNano": "1767631562000000000"},
+        {"traceId": "0123456789abcdef0123456789abcdef", "spanId": "00000000000000bb", "parentSpanId": "00000000000000aa", "name": "m",
+         "startTimeUnixNano": "1767631561000000000", "endTimeUnixNano": "1767631561500000000",
+         "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}, {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "7"}}]},
+    ]}]}]}).to_string();
+    let headers = ["Content-Type: application/json", "Langsmith-Project: mine"];
+    let answer = collector.ask("POST /otel/v1/traces", &headers, body.as_bytes());
+    assert_eq!((answer.status, answer.body), (200, json!({})));
+    let rows = collector.wait_for_rows();
+    assert_eq!(
+        (
+            &rows[0]["is_root"],
+            &rows[0]["status"],
+            &rows[0]["latency_us"]
+        ),
+        (&json!(true), &json!("success"), &json!(1_000_000))
+    );
+    assert_eq!(
+        (&rows[1]["parent_run_id"], &rows[1]["is_root"]),
+        (&rows[0]["run_id"], &json!(false))
+    );
+    assert_eq!(
+        (
+            &rows[1]["run_type"],
+            &rows[1]["prompt_tokens"],
+            &rows[1]["project"]
+        ),
+        (&json!("llm"), &json!(7), &json!("mine"))
+    );
+    assert_eq!(
+        collector
+            .ask(
+                "POST /api/v1/otel/v1/traces",
+                &["Content-Type: application/x-protobuf"],
+                b""
+            )
+            .status,
+        200
+    );
+    assert_eq!(
+        collector
+            .ask("POST /otel/v1/traces", &["Content-Type: text/plain"], b"")
+            .status,
+        415
+    );
+}
+
+#[test]
 fn its_help_begins_with_what_it_is_for() {
     let output = crate::collector::command(&["--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
