@@ -138,8 +138,10 @@ def told(run, more):
 def give_feedback(run):
     """Behind the runs, as a person would."""
     client.flush()
+    project = client.read_project(project_name=PROJECT)
+    assert project.name == PROJECT, project
     for score in [1, 0.5]:
-        client.create_feedback(run.id, key="helpful", score=score, trace_id=run.trace_id, session_id=run.session_id, comment="why not")
+        client.create_feedback(run.id, key="helpful", score=score, trace_id=run.trace_id, session_id=project.id, comment="why not")
 
 
 client_errors = []
@@ -164,4 +166,4 @@ for run, more in done.values():
     if run is rated:
         line["feedback"] = {"helpful": {"n": 2, "avg": 0.75, "min": 0.5, "max": 1.0}}
     print(json.dumps(line, default=str))
-print(json.dumps({"compressed": WAY == "zstd", "errors": client_errors}))
+print(json.dumps({"compressed": WAY == "zstd", "errors": client_errors, "project_id": str(client.read_project(project_name=PROJECT).id)}))

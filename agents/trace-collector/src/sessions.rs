@@ -40,5 +40,5 @@ pub(crate) fn create(body: &[u8]) -> Result<Value, Refusal> {
 
 fn session(id: &str, name: &str) -> Value {
     // One machine, one tenant.
-    json!({"id": id, "tenant_id": project_id(""), "name": name, "extra": null})
+    json!({"id": id, "tenant_id": project_id(""), "name": name, "extra": null, "reference_dataset_id": null})
 }

@@ -20,7 +20,8 @@ pub(crate) fn info(world: &World) -> Value {
         "version": world.version,
         "batch_ingest_config": {"use_multipart_endpoint": true, "size_limit": 100, "size_limit_bytes": 20_971_520,
             "scale_up_qsize_trigger": 1000, "scale_up_nthreads_limit": 16, "scale_down_nempty_trigger": 4},
-        "instance_flags": {"sdb_query_enabled": !world.only_v1, "ch_query_enabled": !world.only_v2},
+        "instance_flags": {"sdb_query_enabled": !world.only_v1, "ch_query_enabled": !world.only_v2,
+            "zstd_compression_enabled": true},
     })
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn sessions(world: &World, query: Option<&str>) -> Vec<Value> {
     page.map(|(name, id)| {
         let run_count = (one("include_stats") == Some("true")).then(|| count(world, id));
         json!({"id": id, "tenant_id": world.tenant_id, "name": name, "run_count": run_count,
-            "start_time": "2026-01-01T00:00:00", "trace_tier": "shortlived"})
+            "start_time": "2026-01-01T00:00:00", "trace_tier": "shortlived", "reference_dataset_id": null})
     })
     .collect()
 }

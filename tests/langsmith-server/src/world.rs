@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::faults::Fault;
 use crate::question::{Refused, bad};
 use crate::run_store::{Place, RunEdit, RunStore, TrueRun};
+use crate::writing::Written;
 
 /// The only key that the server knows.
 pub const KEY: &str = "lsv2_pt_0123456789abcdef_contract";
@@ -61,6 +62,9 @@ pub struct World {
     pub queries: u64,
     /// Cursors that were given out: the body they belong to and the place of the next row.
     pub cursors: BTreeMap<String, (Value, (i64, String))>,
+    /// What clients wrote: path and encoding of each request.
+    pub writes: Vec<String>,
+    pub(crate) written: Written,
     pub(crate) runs: RunStore,
     pub(crate) last_row: Option<usize>,
 }

@@ -96,6 +96,8 @@ fn everything_is_stored(way: &str, more: &[(&str, &str)]) {
             line["row"]["name"]
         );
     }
+    let is_of_project = |run: &StoredRun| run["project_id"] == last["project_id"];
+    assert!(stored.values().all(is_of_project), "{last}");
     // What the SDK adds of its own accord is there too: the metadata hold at least what the program put there.
     for (id, line) in &told {
         for (key, value) in line["row"]["metadata"].as_object().expect("an object") {
@@ -128,7 +130,7 @@ fn comparable(stored: &StoredRun) -> Map<String, Value> {
 }
 
 /// The row that a run of the program has to have, from the program's own record.
-fn expected(line: &Value) -> Map<String, Value> {
+pub(crate) fn expected(line: &Value) -> Map<String, Value> {
     let told = &line["row"];
     let micros = |name: &str| told[name].as_str().map(read_micros);
     let mut row = line["more"].as_object().expect("an object").clone();

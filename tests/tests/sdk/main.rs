@@ -5,3 +5,4 @@ mod killed;
 mod local_traces;
 mod program;
 mod rows;
+mod vouching;
