@@ -93,6 +93,13 @@ fn no_file_and_no_argument_ever_holds_it() {
             other => Err(other),
         },
     );
+    wait_for_condition("how fresh the project is, is stored too", || {
+        let fresh = "SELECT count(*) FROM trace_projects WHERE web_url IS NOT NULL AND last_pull_ms > 0 AND error = ''";
+        match database.value::<i64>(fresh, []) {
+            1 => Ok(()),
+            other => Err(other),
+        }
+    });
     wait_for_condition("the echo is told without the key", || {
         let line = scene.status(&["echoed"]).remove(0);
         let message = line.message.clone().unwrap_or_default();

@@ -34,6 +34,7 @@ async fn a_check_of_what_works_says_so_line_by_line_and_reads_one_page() {
     for line in [
         "✓ settings: http://127.0.0.1",
         "✓ network: an answer after",
+        "✓ server: LangSmith 0.16.0; runs come from both of its stores",
         "✓ key: LANGSMITH_API_KEY is accepted",
         "✓ project `default`: aaaaaaaa-",
         "/projects/p/aaaaaaaa-",
@@ -43,6 +44,24 @@ async fn a_check_of_what_works_says_so_line_by_line_and_reads_one_page() {
         assert!(text.contains(line), "`{line}` is missing in {text}");
     }
     assert_eq!(server.world().run_queries().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_tells_which_version_of_the_api_answers() {
+    let mut world = World::with_runs(3, now_ms(), 60_000);
+    world.only_v1 = true;
+    let server = ContractServer::start(world).await;
+    let (text, code) = check(&reads(&server), &[]).await;
+    assert!(text.contains("✓ runs of `default`: version 1"), "{text}");
+    assert!(text.contains("! version 1 is removed"), "{text}");
+    assert_eq!(code, Some(0));
+    let (text, code) = check(&reads(&server), &["--api=v2"]).await;
+    assert!(
+        text.contains("✗ runs of `default`: failed to get data: HTTP 404"),
+        "{text}"
+    );
+    assert_eq!(code, Some(1));
+    server.assert_contract_was_kept();
 }
 
 #[tokio::test(flavor = "multi_thread")]
