@@ -9,7 +9,7 @@ use agent_sdk::Status;
 use crate::api_choice::NotFound;
 use crate::days::is_over;
 use crate::figures::Figures;
-use crate::plan::{DAY_MS, Policy, SEAM_MS, Step, day_of, next_step};
+use crate::plan::{DAY_MS, Policy, SEAM_MS, Step, day_of, next_step, older_step, sweep_step};
 use crate::progress::{Progress, Pull, PullKind, Span};
 use crate::project::Project;
 use crate::reading::SeenRun;
@@ -19,6 +19,9 @@ use crate::trouble::Trouble;
 /// Most runs of a day that are told apart while they are counted; some 40 MB. Beyond, each row counts, so that a row that comes
 /// twice makes the day look different from the server's count, and it is read again.
 const COUNTED_MAX: usize = 1_000_000;
+
+/// In so many steps one is for what changed lately and one for what is old, if there is anything: an eighth of the rate each.
+const STEPS_OF_A_ROUND: u32 = 8;
 
 /// One configured project.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(crate) struct Place {
     pub(crate) count: Option<DayCount>,
     /// The earliest start seen in the older window that is being read; the server sends the newest runs first.
     pub(crate) reached_ms: Option<i64>,
+    /// How many steps of this round are done.
+    pub(crate) steps: u32,
     /// The next page, asked for while the last was being stored.
     pub(crate) ahead: Option<Ahead>,
     pub(crate) not_found: NotFound,
@@ -84,6 +89,7 @@ impl Place {
             refusals: BTreeMap::new(),
             count: None,
             reached_ms: None,
+            steps: 0,
             ahead: None,
             not_found: NotFound::default(),
             page_size,
@@ -96,11 +102,28 @@ impl Place {
             return None;
         }
         let step = next_step(&self.progress, now_ms, policy);
-        match (&self.project, &step) {
-            (None, _) => Some((0, step)),
+        let rank = step.rank();
+        match (&self.project, step) {
+            (None, step) => Some((0, step)),
             (Some(_), Step::Rest { .. }) => None,
-            (Some(_), _) => Some((step.rank(), step)),
+            (Some(_), step) => Some((rank, self.in_turn(now_ms, policy).unwrap_or(step))),
         }
+    }
+
+    /// What is new could take all of the rate for ever, where that is low or much is followed: so the rest has its turn.
+    fn in_turn(&self, now_ms: i64, policy: &Policy) -> Option<Step> {
+        let sweep = || sweep_step(&self.progress, now_ms, policy);
+        let older = || older_step(&self.progress, now_ms);
+        match self.steps {
+            3 => sweep().or_else(older),
+            7 => older().or_else(sweep),
+            _ => None,
+        }
+    }
+
+    /// A step is about to be done.
+    pub(crate) fn note_step(&mut self) {
+        self.steps = (self.steps + 1) % STEPS_OF_A_ROUND;
     }
 
     /// How long there is nothing to do for it.
@@ -223,5 +246,57 @@ impl DayCount {
 
     fn runs(&self) -> u64 {
         self.known.len() as u64 + self.beyond
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{NOW_MS, policy};
+
+    #[test]
+    fn what_is_always_new_leaves_its_turn_to_what_changed_and_to_what_is_old() {
+        let mut place = Place::new("default".into(), 100);
+        place.project = Some(Project {
+            id: "id".into(),
+            name: "default".into(),
+            tenant_id: None,
+        });
+        let hour_ago_ms = NOW_MS - 3_600_000;
+        place.progress.watermark_ms = Some(hour_ago_ms); // a live window is due in every step of this test
+        place.progress.reread_from_ms = Some(hour_ago_ms);
+        place.progress.ended_to_ms = Some(hour_ago_ms);
+        place.progress.backfill = Some(Span {
+            from_ms: NOW_MS - 5 * DAY_MS,
+            to_ms: NOW_MS - DAY_MS,
+        });
+        let kinds = (0..8).map(|_| {
+            let next = place.next(Instant::now(), NOW_MS, &policy());
+            place.note_step();
+            match next {
+                Some((_, Step::ReadPage(pull))) => pull.kind,
+                other => panic!("there is always a page: {other:?}"),
+            }
+        });
+        let kinds: Vec<PullKind> = kinds.collect();
+        use PullKind::{Backfill, Ended, Live};
+        let wanted = [Live, Live, Live, Ended, Live, Live, Live, Backfill];
+        assert_eq!(kinds, wanted);
+    }
+    #[test]
+    fn neither_sweep_keeps_the_other_from_its_turn() {
+        let mut progress = Progress::new();
+        progress.watermark_ms = Some(NOW_MS);
+        progress.reread_from_ms = Some(NOW_MS);
+        let mut kind = |ended_hours_ago: i64, feedback_hours_ago: i64| {
+            progress.ended_to_ms = Some(NOW_MS - ended_hours_ago * 3_600_000);
+            progress.feedback_to_ms = Some(NOW_MS - feedback_hours_ago * 3_600_000);
+            match sweep_step(&progress, NOW_MS, &policy()) {
+                Some(Step::ReadPage(pull)) => pull.kind,
+                other => panic!("both are due: {other:?}"),
+            }
+        };
+        assert_eq!(kind(3, 2), PullKind::Ended);
+        assert_eq!(kind(2, 3), PullKind::Feedback);
     }
 }

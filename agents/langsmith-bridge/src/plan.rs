@@ -94,25 +94,39 @@ pub(crate) fn next_step(progress: &Progress, now_ms: i64, policy: &Policy) -> St
     if let Some(step) = ask_followed(progress, now_ms) {
         return step;
     }
-    let sweep = [PullKind::Ended, PullKind::Feedback].map(|kind| progress.pull(kind).cloned());
-    let [ended, feedback] = sweep;
-    let rests = now_ms < progress.sweeps_rest_until_ms;
+    let later = sweep_step(progress, now_ms, policy).or_else(|| older_step(progress, now_ms));
+    later.unwrap_or_else(|| Step::Rest {
+        until_ms: next_due_ms(progress, watermark_ms, policy).max(now_ms + 1),
+    })
+}
+
+/// What is to be done for runs of any age that changed lately: those that ended, those with feedback.
+pub(crate) fn sweep_step(progress: &Progress, now_ms: i64, policy: &Policy) -> Option<Step> {
+    let ended = progress.pull(PullKind::Ended).cloned();
+    let feedback = progress.pull(PullKind::Feedback).cloned();
     let ended = ended.or_else(|| look_for_ended(progress, now_ms, policy));
     let feedback = feedback.or_else(|| look_for_feedback(progress, now_ms, policy));
-    if let Some(pull) = ended.or(feedback).filter(|_| !rests) {
-        return Step::ReadPage(pull);
-    }
+    let rests = now_ms < progress.sweeps_rest_until_ms;
+    // The one that was completed longer ago, so that neither keeps the other from its turn.
+    let pull = if progress.feedback_to_ms < progress.ended_to_ms {
+        feedback.or(ended)
+    } else {
+        ended.or(feedback)
+    };
+    pull.filter(|_| !rests).map(Step::ReadPage)
+}
+
+/// What is to be done for older runs: the backfill, and days that are over.
+pub(crate) fn older_step(progress: &Progress, now_ms: i64) -> Option<Step> {
+    progress.watermark_ms?;
     let day = next_day(progress, now_ms);
     if let Some(Step::CountDay { .. }) = day {
-        return day.expect("it was there");
+        return day;
     }
     let older = progress.pull(PullKind::Backfill).cloned();
     let older = older.or_else(|| Some(backfill_window(progress.backfill?, now_ms)));
     let older = older.map(Step::ReadPage).or(day);
-    let older = older.filter(|_| now_ms >= progress.older_rest_until_ms);
-    older.unwrap_or_else(|| Step::Rest {
-        until_ms: next_due_ms(progress, watermark_ms, policy).max(now_ms + 1),
-    })
+    older.filter(|_| now_ms >= progress.older_rest_until_ms)
 }
 
 /// The newest window, where it is being read or due.

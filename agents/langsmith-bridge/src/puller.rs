@@ -93,6 +93,7 @@ impl Puller {
             };
             self.turn = at + 1;
             let mut place = self.take(at);
+            place.note_step();
             let done = self.step(context, &mut place, step).await;
             let done = done.map_err(|trouble| self.note_trouble(&mut place, trouble));
             if done.is_ok() {

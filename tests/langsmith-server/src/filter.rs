@@ -50,6 +50,17 @@ impl Filter {
         }
     }
 
+    /// The end before which nothing passes, where there is one.
+    pub(crate) fn ended_from_us(&self) -> Option<i64> {
+        match self {
+            Self::And(parts) => parts.iter().find_map(Self::ended_from_us),
+            Self::Compare(how, field, Operand::Time(us)) if how == "gte" && field == "end_time" => {
+                Some(*us)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether an `or` mixes feedback with the run's own fields, which version 2 refuses.
     pub(crate) fn mixes_feedback(&self) -> bool {
         match self {
@@ -83,9 +94,7 @@ impl Filter {
 
 fn compare(how: &str, value: &Operand, wanted: &Operand) -> bool {
     let order = match (value, wanted) {
-        (Operand::Time(a), Operand::Text(b)) => {
-            super::run_store::us(&Value::from(b.as_str())).map(|b| a.cmp(&b))
-        }
+        (Operand::Time(a), Operand::Time(b)) => Some(a.cmp(b)),
         (Operand::Number(a), Operand::Number(b)) => a.partial_cmp(b),
         (Operand::Text(a), Operand::Text(b)) if how == "has" || how == "search" => {
             return a.contains(b.as_str());
@@ -131,7 +140,14 @@ impl Reader<'_> {
             "eq" | "neq" | "gt" | "gte" | "lt" | "lte" | "has" => {
                 let field = self.word()?;
                 self.expect(',')?;
-                Filter::Compare(word, field, self.operand()?)
+                let operand = self.operand()?;
+                let time = match &operand {
+                    Operand::Text(text) if field.ends_with("_time") => {
+                        super::run_store::us(&Value::from(text.as_str())).map(Operand::Time)
+                    }
+                    _ => None,
+                };
+                Filter::Compare(word, field, time.unwrap_or(operand))
             }
             _ => return Err(format!("no comparator {word}")),
         };

@@ -97,29 +97,39 @@ impl Question {
 
     fn passes(&self, slot: &Slot, world: &World) -> Result<bool, Refused> {
         let (run, queries) = (&slot.run, world.queries);
-        let is = |name: &str, wanted: &Option<String>| {
-            let value = run.fields[name].as_str().unwrap_or_default();
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
+        if !self.may_pass(slot) || !run.has_arrived(queries) {
+            return Ok(false);
+        }
+        let is = |name: &str, wanted: &String| {
+            let value = run.fields[name].as_str();
+            value.is_some_and(|value| wanted.eq_ignore_ascii_case(value))
         };
-        let has_error = run.has_ended(queries) && !run.fields["error"].is_null();
-        let is_root = run.fields["is_root"] == true;
-        let (from_us, to_us) = self.feedback_us;
-        let is_modified = |feedback_us: i64| {
-            from_us.is_none_or(|from_us| feedback_us >= from_us)
-                && to_us.is_none_or(|to_us| feedback_us < to_us)
-        };
-        let is_about_feedback = from_us.is_some() || to_us.is_some();
-        let passes = run.has_arrived(queries)
-            && is("run_type", &self.run_type)
-            && is("trace_id", &self.trace_id)
-            && self.is_root.is_none_or(|wanted| wanted == is_root)
-            && self.has_error.is_none_or(|wanted| wanted == has_error)
-            && (!is_about_feedback || run.feedback_us.is_some_and(is_modified));
+        let has_error = || run.has_ended(queries) && !run.fields["error"].is_null();
+        let is_root = || run.fields["is_root"] == true;
+        let run_type = self.run_type.as_ref();
+        let trace_id = self.trace_id.as_ref();
+        let passes = run_type.is_none_or(|wanted| is("run_type", wanted))
+            && trace_id.is_none_or(|wanted| is("trace_id", wanted))
+            && self.is_root.is_none_or(|wanted| wanted == is_root())
+            && self.has_error.is_none_or(|wanted| wanted == has_error());
         let Some(filter) = self.filter.as_ref().filter(|_| passes) else {
             return Ok(passes);
         };
         filter.passes(&Seen { slot, queries }).map_err(bad)
+    }
+
+    /// Whether times alone do not exclude it; most of a large project goes by this.
+    fn may_pass(&self, slot: &Slot) -> bool {
+        let (from_us, to_us) = self.feedback_us;
+        if from_us.is_some() || to_us.is_some() {
+            let is_modified = |us: i64| {
+                from_us.is_none_or(|from_us| us >= from_us) && to_us.is_none_or(|to_us| us < to_us)
+            };
+            if !slot.run.feedback_us.is_some_and(is_modified) {
+                return false;
+            }
+        }
+        let ended_from_us = self.filter.as_ref().and_then(Filter::ended_from_us);
+        ended_from_us.is_none_or(|from_us| slot.end_us.is_some_and(|us| us >= from_us))
     }
 }

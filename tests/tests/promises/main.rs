@@ -14,6 +14,7 @@ mod exit_codes_of_verbs;
 mod heartbeat_timeout;
 mod interrupt;
 mod key_stays_secret;
+mod langsmith_kills;
 mod log_files;
 mod logs_verb;
 mod max_age;
