@@ -48,7 +48,7 @@ enum Role {
 type Measurement = fn(&Arguments) -> Result<Vec<Figure>>;
 
 /// What measures which figures.
-const MEASUREMENTS: [(&[&str], Measurement); 10] = [
+const MEASUREMENTS: [(&[&str], Measurement); 11] = [
     (&["P1", "P2", "P3"], |arguments| {
         figures::restarts_and_starts(arguments.agents)
     }),
@@ -64,6 +64,7 @@ const MEASUREMENTS: [(&[&str], Measurement); 10] = [
     }),
     (&["P12"], |_| figures::sdk_agent()),
     (&["P13"], |_| figures::runs_stored()),
+    (&["P14"], |_| figures::backfill()),
     (&["P15"], |arguments| {
         figures::pages_of_many_traces(arguments.runs)
     }),

@@ -17,6 +17,13 @@ pub(crate) fn rss_mb(pid: u32) -> Result<f64> {
     kilobytes(&text, "VmRSS:").map(|kb| kb / 1024.0)
 }
 
+/// The largest resident set size so far, in megabytes.
+pub(crate) fn peak_rss_mb(pid: u32) -> Result<f64> {
+    let text =
+        std::fs::read_to_string(format!("/proc/{pid}/status")).context("failed to read status")?;
+    kilobytes(&text, "VmHWM:").map(|kb| kb / 1024.0)
+}
+
 fn kilobytes(text: &str, key: &str) -> Result<f64> {
     let line = text
         .lines()

@@ -54,12 +54,17 @@ impl Supervised {
         work: Work<'_>,
         containment: Containment,
     ) -> Result<Supervised> {
-        let folder = TempDir::new()?;
-        let agents = folder.path().join("agents.toml");
         let mut text = agents_toml(&binaries()?.join("bench_child"), count, work);
         if containment == Containment::ProcessGroups {
             text.push_str("[coordinator]\ncgroup = \"off\"\n");
         }
+        Self::start_with(&text)
+    }
+
+    /// The same, with an agents.toml of this text.
+    pub(crate) fn start_with(text: &str) -> Result<Supervised> {
+        let folder = TempDir::new()?;
+        let agents = folder.path().join("agents.toml");
         std::fs::write(&agents, text)?;
         let log = std::fs::File::create(folder.path().join("terminal"))?;
         let child = Command::new(binaries()?.join("coordinator"))
@@ -107,16 +112,17 @@ impl Supervised {
     }
 
     fn count_running(&self) -> Result<usize> {
+        let running = self.count("SELECT count(*) FROM instances WHERE state = 'RUNNING'")?;
+        Ok(usize::try_from(running)?)
+    }
+
+    /// One whole number out of the database.
+    pub(crate) fn count(&self, sql: &str) -> Result<i64> {
         let reader = rusqlite::Connection::open_with_flags(
             self.database(),
             rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
         )?;
-        let running: i64 = reader.query_row(
-            "SELECT count(*) FROM instances WHERE state = 'RUNNING'",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(usize::try_from(running)?)
+        Ok(reader.query_row(sql, [], |row| row.get(0))?)
     }
 
     /// The last lines that the coordinator printed.

@@ -1,6 +1,7 @@
 //! The figures, one file for each thing that is measured.
 
 mod agent;
+mod bridge;
 mod heartbeats;
 mod memory;
 mod pages;
@@ -8,6 +9,7 @@ mod restarts;
 mod traces;
 
 pub(crate) use agent::sdk_agent;
+pub(crate) use bridge::backfill;
 pub(crate) use heartbeats::{heartbeat_latency, heartbeats_stored};
 pub(crate) use memory::{idle_processor_time, memory_by_agents};
 pub(crate) use pages::{live_updates, pages_of_a_large_database, pages_of_many_traces};
