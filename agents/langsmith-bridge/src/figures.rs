@@ -20,8 +20,6 @@ pub(crate) struct Figures {
     pub(crate) fields_unreadable: u64,
     /// Fields that were cut or left out because of their size.
     pub(crate) fields_oversized: u64,
-    /// Runs that never ended and are not asked for any more.
-    pub(crate) runs_given_up: u64,
     /// Rows that the coordinator refused for good.
     pub(crate) runs_refused: u64,
     /// When the last window was complete, milliseconds since 1970 UTC.
@@ -81,7 +79,6 @@ impl Figures {
             ("pages_read", self.pages_read),
             ("fields_unreadable", self.fields_unreadable),
             ("fields_oversized", self.fields_oversized),
-            ("runs_given_up", self.runs_given_up),
             ("runs_refused", self.runs_refused),
         ];
         #[expect(
@@ -110,6 +107,7 @@ impl Figures {
                 "runs_settling",
                 progress.watermark_ms.map(|_| settling(progress)),
             ),
+            ("runs_abandoned", abandoned(progress)),
             ("covered_from_ms", progress.covered_from_ms),
             (
                 "gaps",
@@ -172,6 +170,12 @@ pub(crate) fn merge(
         all.insert(name, merged);
     }
     all
+}
+
+/// Runs that did not end in time and are no longer asked for, as far as they are not known to have ended since.
+pub(crate) fn abandoned(progress: &Progress) -> Option<i64> {
+    let count = progress.abandoned.count();
+    (count > 0 || progress.watermark_ms.is_some()).then_some(count)
 }
 
 /// Runs that ended and may still get tokens and costs.

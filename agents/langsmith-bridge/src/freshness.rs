@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::asker::Asker;
-use crate::figures::settling;
+use crate::figures::{abandoned, settling};
 use crate::place::Place;
 use crate::progress::ApiVersion;
 
@@ -43,6 +43,8 @@ pub(crate) struct ProjectRow {
     pending_runs: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settling_runs: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abandoned_runs: Option<i64>,
     gaps: Vec<(i64, i64)>,
     /// Null after a question without an answer.
     http_status: Option<u16>,
@@ -87,6 +89,7 @@ impl ProjectRow {
             backfill_ms: is_begun.then(|| place.left_ms()),
             pending_runs: place.figures.pending(progress),
             settling_runs: is_begun.then(|| settling(progress)),
+            abandoned_runs: abandoned(progress),
             gaps: (progress.gaps.iter())
                 .map(|gap| (gap.from_ms, gap.to_ms))
                 .collect(),
@@ -199,6 +202,7 @@ mod tests {
             backfill_ms: None,
             pending_runs: Some(pending),
             settling_runs: None,
+            abandoned_runs: None,
             gaps: vec![(1, 2)],
             http_status: None,
             requests_per_10s: 10.0,

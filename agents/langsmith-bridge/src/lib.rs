@@ -12,6 +12,7 @@
 //! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat. `freshness`: how fresh each project is. `dry_run` instead of a store,
 //!   `bar` for a person at a terminal.
 
+mod abandoned;
 mod api_choice;
 mod api_key;
 mod ask_error;

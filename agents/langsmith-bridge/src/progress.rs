@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::abandoned::AbandonedRuns;
+
 /// Counts up when an older bridge could no longer understand the value.
 const VERSION: u32 = 1;
 
 /// Most runs that are followed by id. More would not fit a line together with a large row; those beyond are found by
 /// their end once they have one, see [`PullKind::Ended`].
-pub(crate) const FOLLOWED_MAX: usize = 1_000;
+pub(crate) const FOLLOWED_MAX: usize = 800;
 
 /// Longest server cursor that is remembered. A longer one is used but a restart then reads its window anew.
 pub(crate) const PAGE_CURSOR_BYTES_MAX: usize = 3 * 1024;
@@ -51,6 +53,8 @@ pub(crate) struct Progress {
     pub(crate) pulls: Vec<Pull>,
     /// Runs that may still change and that no window will read again.
     pub(crate) followed: Vec<FollowedRun>,
+    /// Runs that were given up, as far as they did not end since.
+    pub(crate) abandoned: AbandonedRuns,
     /// Days that are over and were read at their time: everything from the first to the second was or is in `days`.
     pub(crate) closed_days: Option<Span>,
     /// Days to be read once more or to be counted.
@@ -298,6 +302,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abandoned::ABANDONED_MAX;
 
     fn span(from_ms: i64, to_ms: i64) -> Span {
         Span { from_ms, to_ms }
@@ -338,6 +343,9 @@ mod tests {
             told: (0..16).map(|n| format!("{n}{}", "t".repeat(130))).collect(),
             ..Progress::new()
         };
+        for n in 0..2 * ABANDONED_MAX {
+            progress.abandoned.note(&format!("{n:012x}"), true);
+        }
         for n in 0..200 {
             let from_ms = n * 100;
             progress.add_gap(Span {

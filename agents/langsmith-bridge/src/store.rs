@@ -55,11 +55,6 @@ impl Store {
         self.cursors.get(name)
     }
 
-    /// Whether exactly this row is stored, as far as this process remembers.
-    pub(crate) fn has(&self, row: &WrittenRow) -> bool {
-        self.sent.has(row)
-    }
-
     /// Stores the rows that changed, and the cursor with the last of them. On an error some rows may be stored and the
     /// cursor is not: storing everything again is then right.
     pub(crate) async fn commit(

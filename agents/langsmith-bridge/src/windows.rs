@@ -243,16 +243,23 @@ impl Puller {
         context: &Context,
         place: &mut Place,
         rows: Vec<RunRow>,
-        progress: Progress,
+        mut progress: Progress,
         version: ApiVersion,
     ) -> Result<(), Trouble> {
+        for row in &rows {
+            self.note_abandoned(context, &mut progress, row);
+        }
         let cursor = Cursor {
             name: cursor_name(project_id(place)),
             value: progress.to_value(),
         };
         let written: Vec<WrittenRow> = rows
             .into_iter()
-            .map(|row| self.write(context, place, row))
+            .map(|row| {
+                let (written, oversized) = row.write();
+                place.figures.fields_oversized += oversized;
+                written
+            })
             .collect();
         place.not_found.clear();
         let policy = &self.configuration.policy;
@@ -284,21 +291,21 @@ impl Puller {
         Ok(())
     }
 
-    fn write(&self, context: &Context, place: &mut Place, row: RunRow) -> WrittenRow {
-        let is_abandoned = row.is_abandoned == Some(true);
-        let (written, oversized) = row.write();
-        place.figures.fields_oversized += oversized;
-        if is_abandoned && !self.store.has(&written) {
-            place.figures.runs_given_up += 1;
-            let hours = self.configuration.policy.abandon_after.as_secs_f64() / 3600.0;
-            let message = format!(
-                "run {} had not ended {hours:.1} h after its start and is no longer asked for; it stays as last seen",
-                written.run_id
-            );
-            let data = json!({"run_id": written.run_id});
-            context.event_with_data(Level::Warn, "run_given_up", message, data);
+    /// Remembers whether the run of this row was given up, and tells people the first time.
+    fn note_abandoned(&self, context: &Context, progress: &mut Progress, row: &RunRow) {
+        let Some(is_abandoned) = row.is_abandoned else {
+            return;
+        };
+        if !progress.abandoned.note(&row.run_id, is_abandoned) {
+            return;
         }
-        written
+        let hours = self.configuration.policy.abandon_after.as_secs_f64() / 3600.0;
+        let message = format!(
+            "run {} had not ended {hours:.1} h after its start and is no longer asked for; it stays as last seen",
+            row.run_id
+        );
+        let data = json!({"run_id": row.run_id});
+        context.event_with_data(Level::Warn, "run_given_up", message, data);
     }
 }
 

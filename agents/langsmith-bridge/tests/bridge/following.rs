@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::coordinator::Coordinator;
 use crate::{SOON, now_ms};
-use langsmith_test_server::{ContractServer, World, run_id, time};
+use langsmith_test_server::{ContractServer, PROJECT, World, run_id, time};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -102,14 +102,13 @@ async fn a_run_that_arrives_late_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_never_ends_is_given_up_and_said_so() {
+async fn a_run_that_never_ends_is_given_up_and_said_once_and_counted_until_it_ends_after_all() {
     let mut world = World::with_runs(3, now_ms() - HOUR_MS, HOUR_MS);
     world.run_mut(0).ends_after_queries = u64::MAX;
     let server = ContractServer::start(world).await;
     let coordinator = Coordinator::default();
-    let _bridge = coordinator
-        .start(&server, &["--abandon-after=2s", "--ended-interval=200ms"])
-        .await;
+    let flags = ["--abandon-after=2s", "--ended-interval=200ms"];
+    let bridge = coordinator.start(&server, &flags).await;
     let is_said = |store: &crate::coordinator::Store| {
         store
             .events
@@ -127,6 +126,34 @@ async fn a_run_that_never_ends_is_given_up_and_said_so() {
     let row = coordinator.store().rows[&run_id(0)].clone();
     assert_eq!(row["status"], "pending", "and still shown");
     assert_eq!(row["is_abandoned"], true);
+    let counts = |count: i64| {
+        move |store: &crate::coordinator::Store| {
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let figure = Some(count as f64);
+            let project = store.projects.get(PROJECT);
+            let told = project.and_then(|project| project.get("abandoned_runs"));
+            told == Some(&count.into()) && store.metric("runs_abandoned") == figure
+        }
+    };
+    coordinator
+        .wait_until("it is counted as given up", SOON, counts(1))
+        .await;
+    // Another process has it from what is stored, and does not tell of it again.
+    bridge.kill().await;
+    {
+        let mut store = coordinator.store();
+        store.projects.clear();
+        store.heartbeats.clear();
+    }
+    let _bridge = coordinator.start(&server, &flags).await;
+    coordinator
+        .wait_until("it is counted after a restart", SOON, counts(1))
+        .await;
+    let told = |store: &crate::coordinator::Store| {
+        let events = store.events.iter();
+        events.filter(|event| event.kind == "run_given_up").count()
+    };
+    assert_eq!(told(&coordinator.store()), 1);
     // It ends after all, and nobody asks for it by id any more.
     server.world().run_mut(0).fields["end_time"] = time(now_ms()).into();
     server.world().run_mut(0).ends_after_queries = 0;
@@ -135,6 +162,9 @@ async fn a_run_that_never_ends_is_given_up_and_said_so() {
             let row = &store.rows[&run_id(0)];
             row["status"] == "success" && row["is_abandoned"] == false
         })
+        .await;
+    coordinator
+        .wait_until("it is no longer counted", SOON, counts(0))
         .await;
     server.assert_contract_was_kept();
 }
