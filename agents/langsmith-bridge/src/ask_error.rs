@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::retry::is_retryable_status;
 
@@ -45,6 +46,8 @@ pub(crate) struct Refusal {
     pub(crate) meaning: Meaning,
     /// The server's own words, shortened and without the key.
     pub(crate) detail: String,
+    /// All that the server says of a question that it does not understand (400, 422), without the key.
+    pub(crate) explanation: Value,
     /// The least time that the server wants to be left alone.
     pub(crate) retry_after: Option<Duration>,
     /// Whether the same question may be asked again, where the server says so itself (`x-should-retry`).
@@ -98,6 +101,7 @@ impl Refusal {
             status,
             meaning,
             detail,
+            explanation: explanation(status, body),
             retry_after,
             should_retry: None,
         }
@@ -157,6 +161,14 @@ impl AskError {
         }
     }
 
+    /// What the server says of a question that it does not understand, where it is that.
+    pub(crate) fn explanation(&self) -> Option<&Value> {
+        match self {
+            Self::Refused(refusal) => Some(&refusal.explanation).filter(|value| !value.is_null()),
+            _ => None,
+        }
+    }
+
     /// Whether this is HTTP `status`.
     pub(crate) fn has_status(&self, status: u16) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.status == status)
@@ -193,6 +205,15 @@ impl Refusal {
     }
 }
 
+/// The words of a refusal for what was asked, structured where they are.
+fn explanation(status: u16, body: &[u8]) -> Value {
+    if !matches!(status, 400 | 422) {
+        return Value::Null;
+    }
+    let text = || Value::String(String::from_utf8_lossy(body).into_owned());
+    serde_json::from_slice(body).unwrap_or_else(|_| text())
+}
+
 /// A good key of another region is refused like a bad one, so the hint belongs to both.
 fn region(is_cloud: bool) -> &'static str {
     if is_cloud {
@@ -206,13 +227,13 @@ fn region(is_cloud: bool) -> &'static str {
 #[derive(Deserialize)]
 struct Problem {
     #[serde(default)]
-    detail: Option<serde_json::Value>,
+    detail: Option<Value>,
     #[serde(default)]
-    error: Option<serde_json::Value>,
+    error: Option<Value>,
     #[serde(default)]
-    title: Option<serde_json::Value>,
+    title: Option<Value>,
     #[serde(default)]
-    remedy: Option<serde_json::Value>,
+    remedy: Option<Value>,
 }
 
 impl Problem {
@@ -231,7 +252,7 @@ impl Problem {
     }
 }
 
-fn plain(value: &serde_json::Value) -> String {
+fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)

@@ -12,9 +12,10 @@ use crate::bridge::KEY_MISSING;
 use crate::client::Client;
 use crate::connection::{Connection, Unset};
 use crate::environment::Environment;
-use crate::progress::ApiVersion;
+use crate::progress::{ApiVersion, Span};
 use crate::project::{Project, find_project};
 use crate::query::{About, Question};
+use crate::refused_fields::refused_fields;
 use crate::settings::{Api, Configuration};
 
 /// What is looked for runs in; an idle project is no mistake.
@@ -182,16 +183,13 @@ impl Report {
         let window_ms = i64::try_from(WINDOW.as_millis()).expect("a small constant");
         let from_ms = now_ms - window_ms;
         if configuration.api != Api::V1 {
-            let question = Question {
-                project_id: &project.id,
+            let span = Span {
                 from_ms,
-                to_ms: Some(now_ms),
-                about: About::Everything,
-                page_size: 10,
-                fields: configuration.selection.fields(),
+                to_ms: now_ms,
             };
-            let body = question.body(ApiVersion::V2, None);
-            match connection.client.post("/api/v2/runs/query", body).await {
+            let fields = configuration.selection.fields();
+            let answer = ask_newer(connection, project, span, fields.to_vec()).await;
+            match answer {
                 Ok(answer) => return self.tell_page(&subject, 2, "items", &answer),
                 Err(error)
                     if error.meaning() == Some(Meaning::NotFound)
@@ -261,6 +259,42 @@ impl Report {
                 .client
                 .redact(&format!("failed to {error}{advice}")),
         );
+    }
+}
+
+/// One page by version 2 of the API, without the fields that the server does not know.
+async fn ask_newer(
+    connection: &mut Connection,
+    project: &Project,
+    span: Span,
+    mut fields: Vec<&'static str>,
+) -> Result<Vec<u8>, AskError> {
+    loop {
+        let question = Question {
+            project_id: &project.id,
+            from_ms: span.from_ms,
+            to_ms: Some(span.to_ms),
+            about: About::Everything,
+            page_size: 10,
+            fields: fields.clone().into(),
+        };
+        let body = question.body(ApiVersion::V2, None);
+        let error = match connection.client.post("/api/v2/runs/query", body).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let asked = question.asked_fields(ApiVersion::V2);
+        let explanation = error.explanation();
+        let refused = explanation.map_or_else(Vec::new, |words| refused_fields(words, &asked));
+        if refused.is_empty() {
+            return Err(error);
+        }
+        say(&format!(
+            "! runs of `{}`: the server does not know the field {}; the bridge leaves it out",
+            project.name,
+            refused.join(", ")
+        ));
+        fields.retain(|field| !refused.contains(field));
     }
 }
 

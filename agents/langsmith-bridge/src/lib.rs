@@ -5,7 +5,8 @@
 //! * `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
 //! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`: what `--check` does instead.
 //! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`: what is remembered. Pure.
-//! * `puller`, `windows`, `server_questions`, `place`, `project`, `api_choice`: doing what the plan says, for several projects in turn.
+//! * `puller`, `windows`, `ask_page`, `committing`, `refusals`, `server_questions`, `place`, `project`, `api_choice`, `refused_fields`: doing what the
+//!   plan says, for several projects in turn.
 //! * `connection`, `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //!   `deprecation`: what the answers say of the API's future.
 //! * `query`, `page`, `map_run`, `run_row`, `timestamp`: bodies, answers, rows.
@@ -16,11 +17,13 @@ mod abandoned;
 mod api_choice;
 mod api_key;
 mod ask_error;
+mod ask_page;
 mod asker;
 mod bar;
 mod bridge;
 mod check;
 mod client;
+mod committing;
 mod connection;
 mod days;
 mod deprecation;
@@ -41,6 +44,8 @@ mod project;
 mod puller;
 mod query;
 mod reading;
+mod refusals;
+mod refused_fields;
 mod request_class;
 mod retry;
 mod run_row;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::abandoned::AbandonedRuns;
+use crate::refused_fields::RefusedFields;
 
 /// Counts up when an older bridge could no longer understand the value.
 const VERSION: u32 = 1;
@@ -63,6 +64,8 @@ pub(crate) struct Progress {
     pub(crate) gaps: Vec<Span>,
     /// Which version of the API answers.
     pub(crate) api: Option<ChosenApi>,
+    /// Fields that the server does not know.
+    pub(crate) refused_fields: RefusedFields,
     /// What people were told once, such as a deprecation.
     pub(crate) told: BTreeSet<String>,
     /// The sweeps for ends and feedback rest until then. Not stored: a restart tries at once.
@@ -340,6 +343,7 @@ mod tests {
             followed: vec![run; FOLLOWED_MAX],
             pulls: kinds.map(pull).to_vec(),
             days: vec![(ms, 3, ms, Some(10_000_000)).into(); 401],
+            refused_fields: largest_refused(),
             told: (0..16).map(|n| format!("{n}{}", "t".repeat(130))).collect(),
             ..Progress::new()
         };
@@ -354,6 +358,14 @@ mod tests {
             });
         }
         progress
+    }
+
+    fn largest_refused() -> RefusedFields {
+        let mut refused = RefusedFields::default();
+        let all = crate::selection::Selection::resolve(&[], &["INPUTS", "OUTPUTS"]);
+        let fields = all.fields().iter();
+        fields.for_each(|field| refused.note(field, 1_790_000_000_000));
+        refused
     }
 
     #[test]

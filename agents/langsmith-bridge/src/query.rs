@@ -1,6 +1,7 @@
 //! Responsible for the bodies of `runs/query` in both versions: what is asked, for which window, and which fields.
 //! It does not send them and knows nothing of answers.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::{Map, Value, json};
@@ -38,7 +39,7 @@ pub(crate) struct Question<'a> {
     pub(crate) about: About,
     pub(crate) page_size: u32,
     /// The fields, in the names of version 2.
-    pub(crate) fields: &'a [&'static str],
+    pub(crate) fields: Cow<'a, [&'static str]>,
 }
 
 impl Question<'_> {
@@ -63,9 +64,15 @@ impl Question<'_> {
 
     /// How many runs a full page holds.
     pub(crate) fn rows_max(&self, version: ApiVersion) -> u32 {
+        rows_max(self.page_size, version)
+    }
+
+    /// The fields as they stand in the body, in its order, each with its name in version 2.
+    pub(crate) fn asked_fields(&self, version: ApiVersion) -> Vec<(String, &'static str)> {
+        let fields = self.fields.iter().copied();
         match version {
-            ApiVersion::V2 => self.page_size,
-            ApiVersion::V1 => self.page_size.min(OLDER_PAGE_MAX),
+            ApiVersion::V2 => fields.map(|field| (field.to_owned(), field)).collect(),
+            ApiVersion::V1 => older_fields(&self.fields),
         }
     }
 
@@ -100,7 +107,7 @@ impl Question<'_> {
         let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
         put("session", json!([self.project_id]));
         put("limit", self.rows_max(ApiVersion::V1).into());
-        put("select", json!(older_fields(self.fields)));
+        put("select", json!(older_names(&self.fields)));
         if let About::Ids(ids) = &self.about {
             put("id", json!(ids)); // everything else is ignored then
             return body;
@@ -121,12 +128,25 @@ impl Question<'_> {
     }
 }
 
+/// How many runs a full page holds where so many are asked for.
+pub(crate) fn rows_max(page_size: u32, version: ApiVersion) -> u32 {
+    match version {
+        ApiVersion::V2 => page_size,
+        ApiVersion::V1 => page_size.min(OLDER_PAGE_MAX),
+    }
+}
+
 fn ended_from(ms: i64) -> String {
     format!(r#"gte(end_time, "{}")"#, format_ms(ms))
 }
 
+fn older_names(fields: &[&'static str]) -> Vec<String> {
+    let older = older_fields(fields).into_iter();
+    older.map(|(name, _)| name).collect()
+}
+
 /// The fields in the names of version 1, without those that it does not have.
-fn older_fields(fields: &[&'static str]) -> Vec<String> {
+fn older_fields(fields: &[&'static str]) -> Vec<(String, &'static str)> {
     let mut older = Vec::new();
     for field in fields {
         let names: &[&str] = match *field {
@@ -138,14 +158,14 @@ fn older_fields(fields: &[&'static str]) -> Vec<String> {
             "IS_ROOT" | "LATENCY_SECONDS" => &[], // worked out from the others
             "LS_USER_ID" | "THREAD_EVALUATION_TIME" | "ATTACHMENTS" | "ERROR_PREVIEW" => &[],
             _ => {
-                older.push(field.to_lowercase());
+                older.push((field.to_lowercase(), *field));
                 continue;
             }
         };
-        older.extend(names.iter().map(|name| (*name).to_owned()));
+        older.extend(names.iter().map(|name| ((*name).to_owned(), *field)));
     }
     older.sort();
-    older.dedup();
+    older.dedup_by(|later, earlier| later.0 == earlier.0);
     older
 }
 
@@ -167,14 +187,14 @@ mod tests {
         to_ms: Some(1_000),
         about: About::Everything,
         page_size: 500,
-        fields: &[
+        fields: Cow::Borrowed(&[
             "ID",
             "METADATA",
             "PARENT_RUN_IDS",
             "PROJECT_ID",
             "IS_ROOT",
             "LS_USER_ID",
-        ],
+        ]),
     };
 
     fn body(question: &Question<'_>, version: ApiVersion) -> Value {

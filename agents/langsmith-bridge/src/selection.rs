@@ -76,6 +76,11 @@ pub(crate) enum Choice {
     Not(&'static str),
 }
 
+/// Whether the bridge cannot do without this field.
+pub(crate) fn is_needed(field: &str) -> bool {
+    NEEDED.contains(&field)
+}
+
 impl Selection {
     /// The needed fields, those that `choices` leave, and the contents that are `switched_on` by a setting of their own.
     pub(crate) fn resolve(choices: &[Choice], switched_on: &[&str]) -> Self {

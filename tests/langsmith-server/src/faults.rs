@@ -4,9 +4,12 @@
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
-use crate::text_response;
+use crate::runs_query::texts;
+use crate::world::World;
+use crate::{json_response, problem, text_response};
 
 /// One answer instead of the real one.
 #[derive(Clone, Debug)]
@@ -23,13 +26,44 @@ pub enum Fault {
     SlowBody,
 }
 
+/// How a server says that it does not know a field to select.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SelectRefusal {
+    /// 400 with a problem whose text names it.
+    #[default]
+    Problem,
+    /// 422 with its place in the list and all that is known instead.
+    Validation,
+}
+
+/// The refusal of the first field in the list `name` of a body that the server does not know.
+pub(crate) fn refuse_selects(world: &World, body: &Value, name: &str) -> Option<Response> {
+    let (unknown, refusal) = &world.refused_selects;
+    let selects = texts(body, name)?;
+    let is_unknown = |select: &String| unknown.contains(&select.as_str());
+    let at = selects.iter().position(is_unknown)?;
+    let select = &selects[at];
+    if *refusal == SelectRefusal::Problem {
+        let detail = format!("{name}: unknown value {select}");
+        return Some(problem(StatusCode::BAD_REQUEST, &detail));
+    }
+    let known: Vec<String> = (selects.iter())
+        .filter(|select| !is_unknown(select))
+        .map(|select| format!("'{select}'"))
+        .collect();
+    let message = format!("Input should be {}", known.join(", "));
+    let detail = json!([{"type": "enum", "loc": ["body", name, at], "msg": message, "input": select}]);
+    let body = json!({"detail": detail});
+    Some(json_response(StatusCode::UNPROCESSABLE_ENTITY, &body))
+}
+
 impl Fault {
     pub(crate) fn answer(self) -> Response {
         let begun = r#"{"items":[{"id":"bbbbbbbb-0000-4000-8000-0000000"#;
         match self {
             Self::Status(status, header) => {
                 let status = StatusCode::from_u16(status).expect("a status");
-                let mut response = crate::problem(status, "as the test wanted");
+                let mut response = problem(status, "as the test wanted");
                 if let Some((name, value)) = header {
                     response
                         .headers_mut()

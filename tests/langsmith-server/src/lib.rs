@@ -38,7 +38,7 @@ use axum::routing::any;
 use serde_json::{Value, json};
 
 pub use expected::expected_row;
-pub use faults::Fault;
+pub use faults::{Fault, SelectRefusal};
 pub use pattern::run as pattern_run;
 pub use run_store::{RunEdit, TrueRun};
 pub use world::{KEY, OTHER_PROJECT, PROJECT, World, run_id, time, time_us};

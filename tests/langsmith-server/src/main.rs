@@ -34,6 +34,9 @@ struct Arguments {
     /// A `Sunset` header in every answer, such as `Sun, 31 Jan 2027 00:00:00 GMT`
     #[arg(long)]
     sunset: Option<String>,
+    /// A field to select that the server does not know, may be given several times
+    #[arg(long)]
+    refuses_select: Vec<String>,
     /// Check no request and keep none: as fast as it can be
     #[arg(long)]
     fast: bool,
@@ -66,6 +69,9 @@ fn world(arguments: &Arguments) -> World {
     world.only_v1 = arguments.only.as_deref() == Some("v1");
     world.only_v2 = arguments.only.as_deref() == Some("v2");
     world.fails_every = arguments.fails_every;
+    let refused = arguments.refuses_select.iter();
+    let refused = refused.map(|name| &*name.clone().leak());
+    world.refused_selects.0 = refused.collect();
     world.is_strict = !arguments.fast;
     let busy = || Fault::Status(429, Some(("retry-after", "2".into())));
     world.faults = (0..arguments.busy)

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::faults::refuse_selects;
 use crate::filter::Filter;
 use crate::question::{Found, Question, Refused, bad};
 use crate::run_store::us;
@@ -23,6 +24,9 @@ pub(crate) fn answer(world: &mut World, body: &[u8]) -> Response {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "busy");
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(refusal) = refuse_selects(world, &body, "selects") {
+        return refusal;
+    }
     match read(world, &body) {
         Ok(answer) => text_response(StatusCode::OK, "application/json", answer),
         Err((status, detail)) => problem(status, &detail),

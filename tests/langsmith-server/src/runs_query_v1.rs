@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use crate::faults::refuse_selects;
 use crate::filter::Filter;
 use crate::question::{Question, Refused, bad};
 use crate::run_store::us;
@@ -51,6 +52,9 @@ pub(crate) fn answer(world: &mut World, body: &[u8]) -> Response {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "busy");
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(refusal) = refuse_selects(world, &body, "select") {
+        return refusal;
+    }
     match read(world, &body) {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err((status, detail)) => problem(status, &detail),

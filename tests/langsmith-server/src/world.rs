@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::faults::Fault;
+use crate::faults::{Fault, SelectRefusal};
 use crate::question::{Refused, bad};
 use crate::run_store::{Place, RunEdit, RunStore, TrueRun};
 use crate::writing::Written;
@@ -44,6 +44,8 @@ pub struct World {
     pub leaves_out_cursors: bool,
     /// Bounds on the time of feedback are not understood.
     pub refuses_feedback_bounds: bool,
+    /// Fields that the server does not know, and how it says so.
+    pub refused_selects: (Vec<&'static str>, SelectRefusal),
     /// Runs that `runs/stats` does not count, as if it were behind.
     pub stats_leave_out: usize,
     /// Headers of every answer.

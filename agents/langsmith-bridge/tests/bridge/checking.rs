@@ -65,6 +65,20 @@ async fn a_check_tells_which_version_of_the_api_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_tells_which_fields_the_server_does_not_know() {
+    let mut world = World::with_runs(3, now_ms(), 60_000);
+    world.refused_selects.0 = vec!["LAST_QUEUED_AT", "LS_USER_ID"];
+    let server = ContractServer::start(world).await;
+    let (text, code) = check(&reads(&server), &[]).await;
+    for field in ["LAST_QUEUED_AT", "LS_USER_ID"] {
+        let line = format!("! runs of `default`: the server does not know the field {field};");
+        assert!(text.contains(&line), "`{line}` is missing in {text}");
+    }
+    assert!(text.contains("✓ runs of `default`: version 2"), "{text}");
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_explains_a_refusal_with_what_to_set() {
     let server = ContractServer::start(World::new()).await;
     let endpoint = ("LANGSMITH_ENDPOINT", server.url());

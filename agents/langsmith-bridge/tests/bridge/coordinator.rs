@@ -18,6 +18,13 @@ use tokio::task::JoinHandle;
 
 use langsmith_test_server::{ContractServer, KEY, World, expected_row};
 
+/// What makes tests quick, unless one says otherwise.
+const DEFAULT_FLAGS: [&str; 3] = [
+    "--poll-interval=100ms",
+    "--safety-lag=0s",
+    "--requests-per-10s=300",
+];
+
 /// What was acknowledged, and what was said besides.
 #[derive(Default)]
 pub(crate) struct Store {
@@ -119,12 +126,10 @@ impl Coordinator {
 
     /// Starts a bridge with exactly this environment.
     pub(crate) async fn start_with(&self, environment: &[(&str, &str)], flags: &[&str]) -> Bridge {
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let is_given = |default: &str| flags.iter().any(|flag| name(flag) == name(default));
         let mut child = Command::new(env!("CARGO_BIN_EXE_langsmith-bridge"))
-            .args([
-                "--poll-interval=100ms",
-                "--safety-lag=0s",
-                "--requests-per-10s=300",
-            ])
+            .args(DEFAULT_FLAGS.iter().filter(|flag| !is_given(flag)))
             .args(flags)
             .env_clear()
             .env("AGENT_NAME", "langsmith-bridge")

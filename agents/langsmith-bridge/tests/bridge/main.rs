@@ -16,6 +16,7 @@ mod refusals;
 mod standalone;
 mod sweeps;
 mod troubles;
+mod unknown_fields;
 mod versions;
 mod watched;
 
