@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::ask_error::{AskError, Meaning};
 use crate::client::Client;
 use crate::deprecation::{Deprecation, Deprecations};
+use crate::learned_rates::LearnedRates;
 use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::request_class::{RateLimits, RequestClass};
@@ -31,6 +32,7 @@ pub(crate) struct Asker {
     key_variable: String,
     /// In the order of [`RequestClass::ALL`].
     paces: Vec<Pace>,
+    learned: LearnedRates,
     begun: Instant,
     /// The class of runs queries that was used last: which version, and which windows.
     runs_class: RequestClass,
@@ -51,6 +53,7 @@ impl Asker {
             client,
             key_variable,
             paces: RequestClass::ALL.into_iter().map(pace).collect(),
+            learned: LearnedRates::default(),
             begun: Instant::now(),
             runs_class: RequestClass::RunsV2,
             remaining: None,
@@ -58,6 +61,20 @@ impl Asker {
             announced: Vec::new(),
             deprecations: Deprecations::default(),
         }
+    }
+
+    /// Takes up what an earlier process had learned of the rates.
+    pub(crate) fn recall(&mut self, stored: LearnedRates) {
+        let (now, now_ms) = (self.begun.elapsed(), self.now_ms());
+        for (class, pace) in RequestClass::ALL.into_iter().zip(&mut self.paces) {
+            stored.recall(class, pace, now, now_ms);
+        }
+        self.learned = stored;
+    }
+
+    /// What was learned of the rates, to be remembered.
+    pub(crate) fn learned(&self) -> &LearnedRates {
+        &self.learned
     }
 
     /// `GET path`; the body of a success.
@@ -199,6 +216,8 @@ impl Asker {
         if let Some(allowance) = allowance {
             pace.note_remaining(now, allowance.remaining, allowance.reset);
         }
+        self.learned
+            .note(class, pace, now, self.client.server_now_ms());
         if class.is_of_runs() {
             self.runs_class = class;
             self.remaining = allowance.map(|allowance| allowance.remaining);

@@ -13,6 +13,30 @@ use crate::run_row::{RunRow, WrittenRow};
 use crate::trouble::Trouble;
 
 impl Puller {
+    /// The place in a project as it is stored: what was learned of the rates goes with it.
+    pub(crate) fn cursor(&self, project_id: &str, progress: &mut Progress) -> Cursor {
+        progress.learned_rates = self.asker.learned().clone();
+        Cursor {
+            name: cursor_name(project_id),
+            value: progress.to_value(),
+        }
+    }
+
+    /// The server said that there were too many requests, and no rows come soon with which that could be stored. What cannot be
+    /// stored now is stored with the next rows.
+    pub(crate) async fn remember_rates(&mut self, context: &Context, place: &mut Place) {
+        let Some(project) = &place.project else {
+            return;
+        };
+        let mut progress = place.progress.clone();
+        let cursor = self.cursor(&project.id, &mut progress);
+        if let Err(error) = self.store.commit(context, Vec::new(), cursor).await {
+            tracing::debug!("failed to {error}");
+            return;
+        }
+        place.progress = progress;
+    }
+
     /// Stores the rows and the progress in one acknowledged batch, then goes on from there. If the next step is the next page
     /// of a window, it is asked for meanwhile; nothing else of the project is asked in between, so it cannot be older than
     /// what is stored then.
@@ -27,10 +51,7 @@ impl Puller {
         for row in &rows {
             self.note_abandoned(context, &mut progress, row);
         }
-        let cursor = Cursor {
-            name: cursor_name(project_id(place)),
-            value: progress.to_value(),
-        };
+        let cursor = self.cursor(project_id(place), &mut progress);
         let written: Vec<WrittenRow> = rows
             .into_iter()
             .map(|row| {

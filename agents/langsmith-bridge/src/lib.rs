@@ -7,7 +7,7 @@
 //! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`: what is remembered. Pure.
 //! * `puller`, `windows`, `ask_page`, `committing`, `refusals`, `server_questions`, `place`, `project`, `api_choice`, `refused_fields`: doing what the
 //!   plan says, for several projects in turn.
-//! * `connection`, `asker`, `request_class`, `pace`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
+//! * `connection`, `asker`, `request_class`, `pace`, `learned_rates`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //!   `deprecation`: what the answers say of the API's future.
 //! * `query`, `page`, `map_run`, `run_row`, `timestamp`: bodies, answers, rows.
 //! * `store`, `sent`, `figures`: rows and cursor to the coordinator, figures to the heartbeat. `freshness`: how fresh each project is. `dry_run` instead of a store,
@@ -33,6 +33,7 @@ mod environment;
 mod figures;
 mod following;
 mod freshness;
+mod learned_rates;
 mod map_run;
 mod pace;
 mod page;

@@ -61,6 +61,24 @@ impl Pace {
         until_filled.max(self.closed_for(now))
     }
 
+    /// Takes up the rate that an earlier process had learned, so long ago. It has recovered meanwhile as it would have here, and the
+    /// bucket holds what came in since: restarts in a row are no way around a limit.
+    pub(crate) fn recall(&mut self, now: Duration, learned_per_span: f64, age: Duration) {
+        let minutes = (age.as_secs_f64() / RAISE_AFTER.as_secs_f64()).floor();
+        let recovered = learned_per_span + minutes * self.most_per_span * RAISE_PART;
+        let least = self.most_per_span * FLOOR_PART;
+        self.requests_per_span = recovered.clamp(least, self.most_per_span);
+        let came_in = self.requests_per_span * age.as_secs_f64() / SPAN.as_secs_f64();
+        self.available = self.available.min(came_in);
+        let since_raise = Duration::from_secs(age.as_secs() % RAISE_AFTER.as_secs());
+        self.raise_at = now + RAISE_AFTER - since_raise;
+    }
+
+    /// Whether less is allowed than is configured.
+    pub(crate) fn is_lowered(&self) -> bool {
+        self.requests_per_span < self.most_per_span
+    }
+
     /// Requests in 10 seconds, as learned.
     pub(crate) fn learned_per_span(&self) -> f64 {
         self.requests_per_span

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::abandoned::AbandonedRuns;
+use crate::learned_rates::LearnedRates;
 use crate::refused_fields::RefusedFields;
 
 /// Counts up when an older bridge could no longer understand the value.
@@ -66,6 +67,8 @@ pub(crate) struct Progress {
     pub(crate) api: Option<ChosenApi>,
     /// Fields that the server does not know.
     pub(crate) refused_fields: RefusedFields,
+    /// What was learned of the rates, of all projects.
+    pub(crate) learned_rates: LearnedRates,
     /// What people were told once, such as a deprecation.
     pub(crate) told: BTreeSet<String>,
     /// The sweeps for ends and feedback rest until then. Not stored: a restart tries at once.

@@ -11,6 +11,7 @@ use agent_sdk::{Context, Status};
 use crate::asker::Asker;
 use crate::bar::{Bar, Outlook};
 use crate::figures::merge;
+use crate::learned_rates::LearnedRates;
 use crate::place::Place;
 use crate::plan::Step;
 use crate::progress::Progress;
@@ -36,6 +37,8 @@ pub(crate) struct Puller {
     bar: Option<Bar>,
     /// The server is not asked to count before; its limit is one for all projects.
     pub(crate) counts_rest_until_ms: i64,
+    /// What an earlier process had learned of the rates has been taken up.
+    has_recalled: bool,
     /// Whose turn it is among equally urgent steps.
     turn: usize,
 }
@@ -60,6 +63,7 @@ impl Puller {
             asker,
             configuration,
             counts_rest_until_ms: 0,
+            has_recalled: false,
             turn: 0,
         }
     }
@@ -85,6 +89,9 @@ impl Puller {
 
     /// Works until there is nothing to do, or until a step ends after `until`.
     pub(crate) async fn work(&mut self, context: &Context, until: Option<Instant>) -> Pulled {
+        if !std::mem::replace(&mut self.has_recalled, true) {
+            self.asker.recall(LearnedRates::stored(context));
+        }
         let mut told = Instant::now();
         loop {
             let (now, now_ms) = (Instant::now(), self.asker.now_ms());
@@ -95,6 +102,9 @@ impl Puller {
             let mut place = self.take(at);
             place.note_step();
             let done = self.step(context, &mut place, step).await;
+            if done.as_ref().is_err_and(Trouble::is_too_many) {
+                self.remember_rates(context, &mut place).await;
+            }
             let done = done.map_err(|trouble| self.note_trouble(&mut place, trouble));
             if done.is_ok() {
                 (place.trouble, place.failures) = (None, 0);

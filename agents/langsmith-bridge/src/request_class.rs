@@ -65,6 +65,19 @@ impl RequestClass {
         }
     }
 
+    /// The name under which it is remembered, which never changes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RunsV2 => "runs_v2",
+            Self::RunsV1 => "runs_v1",
+            Self::RunsV1Long => "runs_v1_long",
+            Self::RunsV1Unbounded => "runs_v1_unbounded",
+            Self::Stats => "stats",
+            Self::Sessions => "sessions",
+            Self::Others => "others",
+        }
+    }
+
     /// Whether it is a query of runs, on whose rate the pull depends.
     pub(crate) fn is_of_runs(self) -> bool {
         matches!(

@@ -2,7 +2,7 @@
 //! after it answered "not found".
 //! It reads no runs.
 
-use agent_sdk::{Alert, AlertState, Context, Cursor, Level, Severity};
+use agent_sdk::{Alert, AlertState, Context, Level, Severity};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::to_raw_value;
@@ -13,7 +13,7 @@ use crate::days::{Counted, day_counted, span_of};
 use crate::place::Place;
 use crate::plan::DAY_MS;
 use crate::progress::{ApiVersion, ChosenApi, Progress};
-use crate::puller::{Puller, cursor_name};
+use crate::puller::Puller;
 use crate::query::count_body;
 use crate::timestamp::format_ms;
 use crate::trouble::Trouble;
@@ -64,10 +64,7 @@ impl Puller {
             "project_id": project.id, "day_ms": day_ms, "server_runs": server_runs, "read_runs": read_runs,
         });
         let check = to_raw_value(&check).expect("plain data");
-        let cursor = Cursor {
-            name: cursor_name(&project.id),
-            value: progress.to_value(),
-        };
+        let cursor = self.cursor(&project.id, &mut progress);
         let stored = self.store.commit_check(context, check, cursor).await;
         stored.map_err(Trouble::Store)?;
         place.progress = progress;

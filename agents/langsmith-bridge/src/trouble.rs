@@ -69,6 +69,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the server said that there were too many requests.
+    pub(crate) fn is_too_many(&self) -> bool {
+        matches!(self, Self::Ask { error, .. } if error.meaning() == Some(Meaning::TooMany))
+    }
+
     /// Whether it lies with the server, the key or the way to it, so that other projects would meet it too.
     pub(crate) fn is_of_the_server(&self) -> bool {
         let of_all = [

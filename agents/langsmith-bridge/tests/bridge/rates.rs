@@ -24,7 +24,7 @@ async fn a_refusal_for_too_many_requests_lowers_the_rate_of_its_kind_and_is_coun
     ];
     let server = ContractServer::start(world).await;
     let coordinator = Coordinator::default();
-    let _bridge = coordinator.start(&server, &[]).await;
+    let bridge = coordinator.start(&server, &[]).await;
     let has_learned = |store: &Store| {
         store.rows.len() == 30
             && store.metric("requests_refused") == Some(3.0)
@@ -32,6 +32,16 @@ async fn a_refusal_for_too_many_requests_lowers_the_rate_of_its_kind_and_is_coun
     };
     coordinator
         .wait_until("300 were halved twice", SOON, has_learned)
+        .await;
+    bridge.kill().await;
+    coordinator.store().heartbeats.clear();
+    let _bridge = coordinator.start(&server, &[]).await;
+    let has_recalled = |store: &Store| {
+        let rate = store.metric("requests_per_10s");
+        store.metric("requests_refused") == Some(0.0) && rate == Some(75.0)
+    };
+    coordinator
+        .wait_until("another process knows it", SOON, has_recalled)
         .await;
     server.assert_contract_was_kept();
 }
@@ -82,6 +92,16 @@ async fn a_server_that_wants_nothing_for_long_is_left_alone_and_the_bridge_stops
         "not after the wait"
     );
     assert_eq!(server.world().run_queries().len(), 1);
+    coordinator.store().heartbeats.clear();
+    let _bridge = coordinator.start(&server, &[]).await;
+    let waits_on = |store: &Store| {
+        let words = "LangSmith wants no request of this kind for";
+        store.message().contains(words)
+    };
+    coordinator
+        .wait_until("another process knows it", SOON, waits_on)
+        .await;
+    assert_eq!(server.world().run_queries().len(), 1, "nothing was asked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
