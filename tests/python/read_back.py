@@ -5,6 +5,7 @@ where a column stands, and in which unit.
 """
 
 import asyncio
+import copy
 import datetime
 import json
 import sys
@@ -53,6 +54,22 @@ def seconds(latency):
     return None if latency is None else round(latency * 1e6)
 
 
+def events(list_of_events):
+    """Version 2 gives events as objects, version 1 as they were sent."""
+    if list_of_events is None:
+        return None
+    plain = [event if isinstance(event, dict) else event.model_dump(exclude_none=True) for event in list_of_events]
+    return [{**event, "time": micros(time_of(event["time"]))} for event in plain]
+
+
+def time_of(time):
+    return datetime.datetime.fromisoformat(time) if isinstance(time, str) else time
+
+
+def addresses(files):
+    return {name: file["presigned_url"] for name, file in (files or {}).items()}
+
+
 # column: (where it stands in Client.list_runs, where it stands in Client.runs.query_v2); None: that version does not tell it
 COLUMNS = {
     "run_id": (lambda run: str(run.id), lambda run: run.id),
@@ -76,19 +93,30 @@ COLUMNS = {
     "prompt_cost": (lambda run: decimal(run.prompt_cost), lambda run: decimal(run.prompt_cost)),
     "completion_cost": (lambda run: decimal(run.completion_cost), lambda run: decimal(run.completion_cost)),
     "total_cost": (lambda run: decimal(run.total_cost), lambda run: decimal(run.total_cost)),
-    "prompt_token_details": (None, lambda run: raw(run.prompt_token_details)),
-    "completion_token_details": (None, lambda run: raw(run.completion_token_details)),
-    "prompt_cost_details": (None, lambda run: decimals(raw(run.prompt_cost_details))),
-    "completion_cost_details": (None, lambda run: decimals(raw(run.completion_cost_details))),
+    "prompt_token_details": (lambda run: run.prompt_token_details, lambda run: raw(run.prompt_token_details)),
+    "completion_token_details": (lambda run: run.completion_token_details, lambda run: raw(run.completion_token_details)),
+    "prompt_cost_details": (lambda run: decimals(run.prompt_cost_details), lambda run: decimals(raw(run.prompt_cost_details))),
+    "completion_cost_details": (lambda run: decimals(run.completion_cost_details), lambda run: decimals(raw(run.completion_cost_details))),
+    # Before the metadata: asking for those puts empty ones into it.
+    "extra": (lambda run: copy.deepcopy(run.extra), lambda run: run.extra),
     "tags": (lambda run: run.tags, lambda run: run.tags),
     "metadata": (lambda run: run.metadata, lambda run: run.metadata),
     "feedback": (lambda run: run.feedback_stats, lambda run: {key: stats.model_dump(exclude_none=True) for key, stats in run.feedback_stats.items()} if run.feedback_stats else None),
     "thread_id": (None, lambda run: run.thread_id),
     "reference_example_id": (lambda run: text(run.reference_example_id), lambda run: run.reference_example_id),
+    "reference_dataset_id": (None, lambda run: run.reference_dataset_id),
+    "is_in_dataset": (lambda run: None if run.in_dataset is None else int(run.in_dataset), lambda run: int(run.is_in_dataset)),
     "app_path": (lambda run: run.app_path, lambda run: run.app_path),
     "inputs": (lambda run: run.inputs, lambda run: run.inputs),
     "outputs": (lambda run: run.outputs, lambda run: run.outputs),
+    "events": (lambda run: events(run.events), lambda run: events(run.events)),
+    "manifest": (lambda run: run.serialized, lambda run: run.manifest),
+    "attachments": (lambda run: addresses(run.attachments), lambda run: run.attachments),
 }
+
+# What Client.list_runs leaves out unless it is asked for by name; the rest is what it asks for by itself.
+LEFT_OUT = ["serialized", "prompt_token_details", "completion_token_details", "prompt_cost_details", "completion_cost_details", "in_dataset"]
+NEEDED = ["id", "name", "run_type", "start_time", "trace_id", "dotted_order"]
 
 
 def tell(version, run):
@@ -97,8 +125,8 @@ def tell(version, run):
 
 
 async def by_version_2(client, project):
-    # The share address is a secret, and attachments are addresses of files.
-    selects = [field for field in typing.get_args(RunSelectField) if field not in ("SHARE_URL", "ATTACHMENTS")]
+    # The share address is a secret.
+    selects = [field for field in typing.get_args(RunSelectField) if field != "SHARE_URL"]
     now = datetime.datetime.now(datetime.timezone.utc)
     runs = client.runs.query_v2(project_ids=[str(project.id)], min_start_time=now - datetime.timedelta(days=1), max_start_time=now,
                                 selects=selects, include_subtree_usage=True, page_size=7)
@@ -109,8 +137,14 @@ async def by_version_2(client, project):
 client = Client()
 for name in sys.argv[1:]:
     project = client.read_project(project_name=name)
+    left_out = {run.id: run for run in client.list_runs(project_id=project.id, select=NEEDED + LEFT_OUT)}
     for run in client.list_runs(project_id=project.id):
+        for name in LEFT_OUT:
+            setattr(run, name, getattr(left_out[run.id], name))
         tell("v1", run)
+        files = {name: list(file["reader"].read()) for name, file in (run.attachments or {}).items()}
+        if files:
+            print(json.dumps(["files", {"run_id": str(run.id), **files}]))
     asyncio.run(by_version_2(client, project))
 for feedback in client.list_feedback():
     print(json.dumps(["feedback", {"run_id": str(feedback.run_id), "key": feedback.key, "score": feedback.score, "comment": feedback.comment}]))

@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import threading
+from decimal import Decimal
 
 from langsmith import Client, traceable
 from langsmith.run_helpers import get_current_run_tree, trace
@@ -27,6 +28,7 @@ client = {
 }[WAY]()
 
 done = {}  # run id -> what is to be known of it
+files = {}  # run id -> name -> what the SDK was given to send beside the run
 
 
 def note(more=None):
@@ -52,9 +54,9 @@ def model(question):
 @traceable(run_type="llm", name="StreamingModel", client=client, reduce_fn=lambda chunks: {"text": "".join(chunks)})
 def streaming_model(question):
     run = note()
-    run.set(usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3})
+    run.set(usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3, "total_cost": 1e-08})
     run.metadata["ls_model_name"] = "model-b"
-    done[str(run.id)][1].update(model="model-b", prompt_tokens=1, completion_tokens=2, total_tokens=3)
+    done[str(run.id)][1].update(model="model-b", prompt_tokens=1, completion_tokens=2, total_tokens=3, total_cost="0.00000001")
     for word in ["one ", "two ", question]:
         yield word
 
@@ -79,8 +81,9 @@ async def step(n):
 
 
 @traceable(run_type="chain", name="agent", client=client, tags=["production", "ä"], metadata={"session_id": "thread 7", "nested": {"k": [1, None]}})
-def agent(question):
+def agent(question, picture: Attachment):
     run = note({"thread_id": "thread 7"})
+    files[str(run.id)] = {"picture": {"content_type": picture.mime_type, "bytes": list(picture.data)}}
     model(question)
     list(streaming_model(question))
     search(question)
@@ -109,7 +112,8 @@ def by_hand():
     """The older way: a tree of runs, posted, then patched."""
     root = RunTree(name="by hand", run_type="chain", inputs={"x": 1}, project_name=PROJECT, client=client)
     root.post()
-    child = root.create_child(name="child", run_type="tool", inputs={"y": 2.5})
+    child = root.create_child(name="child", run_type="prompt", inputs={"y": 2.5},
+                              serialized={"lc": 1, "type": "constructor", "id": ["shop", "Prompt"], "kwargs": {"depth": 3}})
     child.post()
     child.end(outputs={"z": [1, 2, 3]})
     child.patch()
@@ -130,9 +134,33 @@ def told(run, more):
         "parent_run_id": str(run.parent_run_id) if run.parent_run_id else None, "dotted_order": run.dotted_order,
         "start": run.start_time.isoformat(), "end": run.end_time.isoformat() if run.end_time else None, "error": run.error,
         "tags": run.tags, "metadata": metadata, "inputs": run.inputs, "outputs": run.outputs, "project": run.session_name,
-        "first_token": min(tokens) if tokens else None,
+        "first_token": min(tokens) if tokens else None, "events": sent_events(run),
+        # The SDK sends the manifests of models and prompts only.
+        "manifest": run.serialized if run.run_type in ("llm", "prompt") else None,
     }
-    return {"row": row, "more": more}
+    line = {"row": row, "more": more}
+    if run.parent_run_id is None:
+        line["subtree"] = subtree(run)
+    # Version 1 of the way in, run by run or in batches of JSON, has no place for files.
+    if str(run.id) in files and WAY in ("zstd", "multipart"):
+        line["files"] = files[str(run.id)]
+    return line
+
+
+def sent_events(run):
+    """The SDK does not send the texts of tokens, which are those of the outputs."""
+    events = [{key: value for key, value in event.items() if key != "kwargs" or event["name"] != "new_token"} for event in run.events or []]
+    return events or None
+
+
+def subtree(root):
+    """The sums over a trace; none where no run of it told."""
+    told = [more for run, more in done.values() if run.trace_id == root.id]
+    sums = {}
+    for name, number in [("prompt_tokens", int), ("completion_tokens", int), ("total_tokens", int), ("total_cost", Decimal), ("prompt_cost", Decimal)]:
+        amounts = [number(more[name]) for more in told if name in more]
+        sums[name] = None if not amounts else sum(amounts) if number is int else format(sum(amounts), "f")
+    return sums
 
 
 def give_feedback(run):
@@ -146,7 +174,7 @@ def give_feedback(run):
 
 client_errors = []
 client._tracing_error_callback = lambda error: client_errors.append(repr(error))
-threads = [threading.Thread(target=lambda n=n: agent(f"question {n}", langsmith_extra={"project_name": PROJECT})) for n in range(ROUNDS)]
+threads = [threading.Thread(target=lambda n=n: agent(f"question {n}", Attachment("image/png", bytes([137, 80, n])), langsmith_extra={"project_name": PROJECT})) for n in range(ROUNDS)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -165,5 +193,6 @@ for run, more in done.values():
     line = told(run, more)
     if run is rated:
         line["feedback"] = {"helpful": {"n": 2, "avg": 0.75, "min": 0.5, "max": 1.0}}
-    print(json.dumps(line, default=str))
+    # A set is what the SDK sends as a list.
+    print(json.dumps(line, default=lambda value: sorted(value) if isinstance(value, set) else str(value)))
 print(json.dumps({"compressed": WAY == "zstd", "errors": client_errors, "project_id": str(client.read_project(project_name=PROJECT).id)}))

@@ -6,7 +6,7 @@
 //! * `world`, `run_store`: the projects and runs that exist, and what a test can change of them. `pattern`: runs to fill it with.
 //! * `question`, `filter`, `shown`: which runs answer a question, and what they look like by now.
 //! * `runs_query`, `runs_query_v1`, `other_answers`: the answers, one function for each path.
-//! * `writing`, `written_run`: what clients write, and what it looks like to queries afterwards.
+//! * `writing`, `written_run`, `files`: what clients write, and what it looks like to queries afterwards.
 //! * `expected`: what a run has to be in the database.
 //! * `faults`: answers that no working server gives.
 
@@ -15,6 +15,7 @@
 mod contract;
 mod expected;
 mod faults;
+mod files;
 mod filter;
 mod other_answers;
 mod pattern;
@@ -60,7 +61,10 @@ impl ContractServer {
     pub async fn start_on(port: u16, world: World) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let world = Arc::new(Mutex::new(world));
+        let world = Arc::new(Mutex::new(World {
+            url: url.clone(),
+            ..world
+        }));
         let router = Router::new()
             .fallback(any(answer))
             .layer(DefaultBodyLimit::max(64 << 20))
@@ -112,7 +116,9 @@ async fn answer(
     let mut world = world.lock().expect("no answer panics");
     if world.is_strict {
         world.note_request(uri.path(), &body);
-        let is_writing = writing::is_writing(&method, uri.path()); // the document has no such paths
+        // The document has no such paths.
+        let is_writing =
+            writing::is_writing(&method, uri.path()) || uri.path().starts_with(files::PATH);
         let violations = contract::violations(&method, &uri, &headers, &body);
         for violation in violations.into_iter().filter(|_| !is_writing) {
             world
@@ -142,6 +148,9 @@ fn route(
     let path = uri.path();
     if (method, path.trim_start_matches("/api/v1")) == (&Method::GET, "/info") {
         return json_response(StatusCode::OK, &other_answers::info(world)); // needs no key
+    }
+    if let Some(file) = path.strip_prefix(files::PATH) {
+        return world.written.files.answer(file); // who has the address needs no key
     }
     if let Some(refusal) = refuse(world, headers) {
         return refusal;

@@ -20,6 +20,8 @@ pub struct TrueRun {
     pub figures_after_queries: u64,
     /// When its feedback last changed, in microseconds since 1970; absent without feedback.
     pub feedback_us: Option<i64>,
+    /// Its costs are its own, without those of its children.
+    pub has_own_costs: bool,
 }
 
 impl TrueRun {

@@ -159,12 +159,21 @@ fn older(run: &Value) -> Value {
     older["session_id"] = run["project_id"].clone();
     older["in_dataset"] = run["is_in_dataset"].clone();
     older["serialized"] = run["manifest"].clone();
+    let files = run["attachments"].as_object();
+    older["s3_urls"] = files.map_or(Value::Null, |files| {
+        let stored = |(name, url): (&String, &Value)| {
+            (format!("attachment.{name}"), json!({"presigned_url": url}))
+        };
+        Value::Object(files.iter().map(stored).collect())
+    });
     older["parent_run_id"] = run["parent_run_ids"]
         .as_array()
         .and_then(|ids| ids.last().cloned())
         .into();
     let mut extra = run["extra"].as_object().cloned().unwrap_or_default();
-    extra.insert("metadata".into(), run["metadata"].clone());
+    if !run["metadata"].is_null() {
+        extra.insert("metadata".into(), run["metadata"].clone());
+    }
     older["extra"] = Value::Object(extra);
     let gone = [
         "project_id",
@@ -174,6 +183,7 @@ fn older(run: &Value) -> Value {
         "is_root",
         "latency_seconds",
         "share_url",
+        "attachments",
     ];
     let fields = older.as_object_mut().expect("a run is an object");
     gone.iter().for_each(|name| drop(fields.remove(*name)));

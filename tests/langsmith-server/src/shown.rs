@@ -1,6 +1,7 @@
 //! What a run looks like after the queries so far, and what a filter sees of it.
 //! It reads no requests.
 
+use bigdecimal::BigDecimal;
 use serde_json::{Map, Value};
 
 use crate::filter::{Fields, Operand};
@@ -8,6 +9,9 @@ use crate::run_store::{RunStore, Slot};
 
 /// A root's own figures are summed over its whole trace where they are asked for.
 const SUMMED: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
+
+/// The same for amounts, where each run of the trace has its own.
+const COSTS: [&str; 3] = ["prompt_cost", "completion_cost", "total_cost"];
 
 /// What a run gets when it ends, and what about a minute later.
 const FIGURES: [&str; 10] = [
@@ -25,7 +29,8 @@ const FIGURES: [&str; 10] = [
 
 /// The run as it is after `queries` run queries, with its children's tokens where they are wanted.
 ///
-/// A root without them has no costs of its own either: the pattern's costs are those of the whole trace.
+/// The pattern's costs of a root are those of the whole trace: without its children it has none. Where costs are each run's own, a root's
+/// are summed as its tokens are. Where no run of a trace told a figure there is no sum.
 pub(crate) fn shown(store: &RunStore, at: usize, queries: u64, with_subtree: bool) -> Value {
     let run = &store.slot(at).run;
     let mut fields = run.fields.clone();
@@ -52,14 +57,35 @@ pub(crate) fn shown(store: &RunStore, at: usize, queries: u64, with_subtree: boo
         for figure in SUMMED {
             let parts = store.trace_of(at).filter(|part| part.has_figures(queries));
             let told = parts.filter_map(|part| part.fields[figure].as_u64());
-            fields[figure] = told.sum::<u64>().into();
+            fields[figure] = told.reduce(|sum, count| sum + count).into();
         }
-    } else if is_root {
-        for name in ["prompt_cost", "completion_cost", "total_cost"] {
+        if run.has_own_costs {
+            for cost in COSTS {
+                let parts = store.trace_of(at).filter(|part| part.has_figures(queries));
+                let told = parts.filter_map(|part| exact(&part.fields[cost]));
+                fields[cost] = told
+                    .reduce(|sum, amount| sum + amount)
+                    .map_or(Value::Null, as_number);
+            }
+        }
+    } else if is_root && !run.has_own_costs {
+        for name in COSTS {
             fields[name] = Value::Null;
         }
     }
     fields
+}
+
+/// An amount with the digits it was sent with.
+fn exact(amount: &Value) -> Option<BigDecimal> {
+    let text = amount.as_str().map(str::to_owned);
+    let digits = text.or_else(|| amount.is_number().then(|| amount.to_string()))?;
+    digits.parse().ok()
+}
+
+/// Version 2 shows amounts as numbers.
+fn as_number(amount: BigDecimal) -> Value {
+    serde_json::from_str(&amount.normalized().to_plain_string()).unwrap_or_default()
 }
 
 /// The fields that were asked for, in their order.

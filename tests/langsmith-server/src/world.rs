@@ -24,6 +24,8 @@ pub const OTHER_PROJECT: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 pub struct World {
     /// Names and ids.
     pub projects: Vec<(String, String)>,
+    /// Where the server is.
+    pub url: String,
     /// The workspace that owns the projects.
     pub tenant_id: String,
     /// What the server says it is.

@@ -15,6 +15,7 @@ use trace_collector::{
 };
 
 use crate::contract::query_pairs;
+use crate::files::Files;
 use crate::json_response;
 use crate::world::World;
 use crate::written_run::as_run;
@@ -28,6 +29,8 @@ const RUNS_MAX: usize = 10_000;
 pub(crate) struct Written {
     runs: HashMap<String, Sent>,
     scores: HashMap<String, Scores>,
+    /// What came beside the runs.
+    pub(crate) files: Files,
     /// Each piece of feedback as it was sent, in order.
     pub(crate) feedback: Vec<Value>,
 }
@@ -111,6 +114,9 @@ fn write(
         }
     };
     world.writes.push(format!("{path} {encoding:?}"));
+    for file in &submission.attachments {
+        world.written.files.take(file);
+    }
     for run in &submission.runs {
         take_run(world, run)?;
     }
@@ -174,7 +180,8 @@ fn publish(world: &mut World, id: &str) -> Result<(), Refusal> {
     };
     let scores = world.written.scores.get(id).map(Scores::stats);
     let is_by_id = run.fields.contains_key("session_id");
-    let (project, mut run) = as_run(&run, scores)?;
+    let files = world.written.files.of_run(id, &world.url);
+    let (project, mut run) = as_run(&run, scores, files)?;
     if !is_by_id {
         run.fields["project_id"] = project_of(world, &project).into();
     }

@@ -11,6 +11,7 @@ use crate::world::time_us;
 pub(crate) fn as_run(
     sent: &SentRun<'_>,
     feedback: Option<Map<String, Value>>,
+    files: Value,
 ) -> Result<(String, TrueRun), Refusal> {
     let contents = Contents {
         inputs: true,
@@ -25,12 +26,14 @@ pub(crate) fn as_run(
     let feedback_us = feedback
         .is_some()
         .then(|| jiff::Timestamp::now().as_microsecond());
-    let fields = show(row, feedback);
+    let mut fields = show(row, feedback);
+    fields["attachments"] = files;
     Ok((
         project,
         TrueRun {
             fields,
             feedback_us,
+            has_own_costs: true,
             ..TrueRun::default()
         },
     ))

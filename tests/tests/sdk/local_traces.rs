@@ -65,6 +65,12 @@ fn everything_is_stored(way: &str, more: &[(&str, &str)]) {
             "inputs",
             "--contents",
             "outputs",
+            "--contents",
+            "events",
+            "--contents",
+            "extra",
+            "--contents",
+            "manifest",
         ],
     ));
     scene.wait_for_state("trace-collector", "RUNNING");
@@ -98,11 +104,27 @@ fn everything_is_stored(way: &str, more: &[(&str, &str)]) {
     }
     let is_of_project = |run: &StoredRun| run["project_id"] == last["project_id"];
     assert!(stored.values().all(is_of_project), "{last}");
+    let mut without_extra = 0;
     // What the SDK adds of its own accord is there too: the metadata hold at least what the program put there.
     for (id, line) in &told {
         for (key, value) in line["row"]["metadata"].as_object().expect("an object") {
             assert_eq!(stored[id]["metadata"][key], *value, "{key}");
         }
+        // An update of a single run brings an `extra` of its own, in which metadata may be missing.
+        let extra = stored[id]
+            .get("extra")
+            .and_then(|extra| extra.get("metadata"));
+        if let Some(metadata) = extra.filter(|_| way != "single") {
+            assert_eq!(stored[id].get("metadata"), Some(metadata), "extra");
+        } else {
+            without_extra += 1;
+        }
+        let kept = stored[id].get("attachments").cloned().unwrap_or_default();
+        assert_eq!(
+            kept,
+            described(&line["files"]),
+            "files are counted, not kept"
+        );
         if line.get("feedback").is_some() {
             let stats = &stored[id]["feedback"]["helpful"];
             for (name, value) in line["feedback"]["helpful"].as_object().expect("an object") {
@@ -110,6 +132,8 @@ fn everything_is_stored(way: &str, more: &[(&str, &str)]) {
             }
         }
     }
+    // Only the three runs that were made by hand have none.
+    assert!(way == "single" || without_extra <= 3, "{without_extra}");
     let fresh = wait_for_condition("the project's freshness", || {
         let sql = "SELECT name, source FROM trace_projects WHERE last_pull_ms IS NOT NULL";
         let rows = scene.database().try_rows(sql, [], |row| {
@@ -120,12 +144,26 @@ fn everything_is_stored(way: &str, more: &[(&str, &str)]) {
     assert_eq!(fresh, (PROJECT.to_owned(), "local".to_owned()));
 }
 
+/// What is kept of files whose contents are not wanted.
+fn described(files: &Value) -> Value {
+    let Some(files) = files.as_object() else {
+        return Value::Null;
+    };
+    let describe = |(name, file): (&String, &Value)| {
+        let bytes = file["bytes"].as_array().map_or(0, Vec::len);
+        let described = json!({"content_type": file["content_type"], "bytes": bytes});
+        (name.clone(), described)
+    };
+    Value::Object(files.iter().map(describe).collect())
+}
+
 /// A stored run without what is compared in another way.
 fn comparable(stored: &StoredRun) -> Map<String, Value> {
     let mut row = stored.clone();
-    for name in ["metadata", "feedback", "project_id"] {
+    for name in ["metadata", "feedback", "project_id", "extra", "attachments"] {
         row.remove(name);
     }
+    row.retain(|name, value| name != "events" || *value != json!([]));
     row
 }
 
@@ -145,6 +183,8 @@ pub(crate) fn expected(line: &Value) -> Map<String, Value> {
         "inputs",
         "outputs",
         "project",
+        "events",
+        "manifest",
     ] {
         row.insert(name.into(), told[name].clone());
     }
@@ -176,7 +216,7 @@ pub(crate) fn expected(line: &Value) -> Map<String, Value> {
 }
 
 /// ISO 8601 as Python writes it, in UTC: whole seconds by the calendar, then six digits or none.
-fn read_micros(text: &str) -> i64 {
+pub(crate) fn read_micros(text: &str) -> i64 {
     let text = text.strip_suffix("+00:00").unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let number = |range: std::ops::Range<usize>| whole[range].parse::<i64>().expect("digits");
