@@ -4,9 +4,9 @@
 
 use serde::Deserialize;
 
+use crate::flags::Api;
 use crate::plan::DAY_MS;
 use crate::progress::{ApiVersion, ChosenApi, Progress};
-use crate::settings::Api;
 
 /// After this a server that had only version 1 is asked for version 2 again: it may have been upgraded.
 const TRIED_AGAIN_MS: i64 = DAY_MS;

@@ -1,11 +1,13 @@
 //! Responsible for being an agent: settings in, rounds of work, and what each heartbeat says.
 //! It does not know how runs are pulled (`puller` does).
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use agent_sdk::{Agent, AgentError, Beat, Context, Status};
+use agent_sdk::{Agent, AgentError, Beat, Context, Given, Status};
 
+use crate::agents_file::environment_of;
 use crate::asker::Asker;
 use crate::bar::Bar;
 use crate::check::check;
@@ -64,17 +66,27 @@ impl Agent for LangSmithBridge {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type Settings = Settings;
 
+    fn given_by_hand(settings: &Settings) -> Result<Option<Given>, String> {
+        settings.given_by_hand()
+    }
+
     async fn answer_instead(settings: &Settings) -> Option<ExitCode> {
         if !settings.is_check() {
             return None;
         }
-        let environment = environment_of_this_process();
+        let environment = environment_by_hand(settings);
         let configuration = settings.clone().resolve(&environment);
-        Some(check(environment, configuration).await)
+        let agent = settings.agent_by_hand().ok().flatten();
+        let source = agent.map(|(_, source)| source);
+        Some(check(environment, configuration, source).await)
     }
 
     async fn start(settings: Settings, context: &Context) -> Result<Self, AgentError> {
-        let environment = environment_of_this_process();
+        let environment = if context.is_supervised() {
+            environment_of_this_process()
+        } else {
+            environment_by_hand(&settings)
+        };
         let configuration = settings.resolve(&environment);
         let work = prepare(environment, configuration, Bar::for_person(context));
         let now = Instant::now();
@@ -140,6 +152,16 @@ fn environment_of_this_process() -> Environment {
         |name| std::env::var(name).ok(),
         |path| std::fs::read_to_string(path).ok(),
     )
+}
+
+/// The environment that the agent of a file would have, where one is named.
+fn environment_by_hand(settings: &Settings) -> Environment {
+    let Ok(Some((agent, _))) = settings.agent_by_hand() else {
+        return environment_of_this_process();
+    };
+    let variables = environment_of(agent, std::env::vars_os());
+    let lookup = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
+    read_environment(lookup, |path| std::fs::read_to_string(path).ok())
 }
 
 impl LangSmithBridge {

@@ -12,11 +12,12 @@ use crate::bridge::KEY_MISSING;
 use crate::client::Client;
 use crate::connection::{Connection, Unset};
 use crate::environment::Environment;
+use crate::flags::Api;
 use crate::progress::{ApiVersion, Span};
 use crate::project::{Project, find_project};
 use crate::query::{About, Question};
 use crate::refused_fields::refused_fields;
-use crate::settings::{Api, Configuration};
+use crate::settings::Configuration;
 
 /// What is looked for runs in; an idle project is no mistake.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
@@ -38,10 +39,18 @@ struct Report {
 }
 
 /// Checks everything in the order in which it is needed; what cannot be checked any more is left out.
-pub(crate) async fn check(environment: Environment, configuration: Configuration) -> ExitCode {
+/// `source` is where the settings stand besides environment and flags, if anywhere.
+pub(crate) async fn check(
+    environment: Environment,
+    configuration: Configuration,
+    source: Option<String>,
+) -> ExitCode {
     let mut report = Report {
         verdict: Verdict::Works,
     };
+    if let Some(source) = source {
+        report.pass("file", &source);
+    }
     report.check(environment, configuration).await;
     let last = match report.verdict {
         Verdict::Works => "everything that the bridge needs works",

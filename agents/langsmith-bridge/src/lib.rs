@@ -2,7 +2,7 @@
 //! It does not store anything itself and shows no figure that it did not receive.
 //!
 //! # Layout, in the order in which data flows
-//! * `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
+//! * `flags`, `spans`, `agents_file`, `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
 //! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`: what `--check` does instead.
 //! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`: what is remembered. Pure.
 //! * `puller`, `windows`, `ask_page`, `committing`, `refusals`, `server_questions`, `place`, `project`, `api_choice`, `refused_fields`: doing what the
@@ -14,6 +14,7 @@
 //!   `bar` for a person at a terminal.
 
 mod abandoned;
+mod agents_file;
 mod api_choice;
 mod api_key;
 mod ask_error;
@@ -31,6 +32,7 @@ mod dry_run;
 mod endpoint;
 mod environment;
 mod figures;
+mod flags;
 mod following;
 mod freshness;
 mod learned_rates;
@@ -54,6 +56,7 @@ mod selection;
 mod sent;
 mod server_questions;
 mod settings;
+mod spans;
 mod store;
 mod timestamp;
 mod trouble;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::{AgentError, Beat, Context};
+use crate::{AgentError, Beat, Context, Given};
 
 /// A program that does one piece of work again and again. Everything runs on one thread, so nothing need be `Send`;
 /// a cycle that blocks this thread for long is a hung agent to the coordinator, and rightly so.
@@ -21,6 +21,12 @@ pub trait Agent: Sized {
     /// The agent's own settings. Each comes from its flag, else its environment variable (or `.env`), else the key of
     /// the same name in the agent's `config` table in `agents.toml`, else its default.
     type Settings: clap::Args;
+
+    /// What a coordinator would give it, for an agent that runs alone and whose settings say where that stands, such as in a file.
+    /// Flags win over it. An error is a text for people: which file and key, what is wrong.
+    fn given_by_hand(_settings: &Self::Settings) -> Result<Option<Given>, String> {
+        Ok(None)
+    }
 
     /// Does what the settings ask for instead of work, such as a check of what is configured: prints for people what it
     /// found and returns the code that the process ends with. Asked first of all, and only when the agent runs alone.

@@ -41,13 +41,14 @@
 //!
 //! # Layout
 //! * `agent`: what an author implements. `error`: what an author returns. `beat`: what one cycle says.
-//! * `options`, `settings`: flags, environment, the coordinator's `config` table, defaults.
+//! * `options`, `settings`: flags, environment, the coordinator's `config` table, defaults. `by_hand`: what stands in for a coordinator.
 //! * `input`, `signals` → `stop`: what ends an agent. `input` → `pending`: what answers it.
 //! * `context` → `output` → `readable`: what an agent says, as wire or for people. `drawing`: what makes room for it. `records`: what is acknowledged.
 //! * `work_loop`: cycles, heartbeats, the end. `run`: the wiring.
 
 mod agent;
 mod beat;
+mod by_hand;
 mod context;
 mod drawing;
 mod error;
@@ -70,6 +71,7 @@ pub use agent_protocol::{
     Alert, AlertState, CoordinatorHello, Cursor, Event, Level, Severity, Status,
 };
 pub use beat::Beat;
+pub use by_hand::Given;
 pub use context::Context;
 pub use drawing::Drawing;
 pub use error::AgentError;

@@ -12,6 +12,7 @@ use clap::{ArgMatches, FromArgMatches};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
+use crate::by_hand::over_given;
 use crate::context::Shared;
 use crate::options::{Options, command};
 use crate::output::Form;
@@ -51,6 +52,11 @@ pub fn run<A: Agent>() -> ExitCode {
         .as_ref()
         .is_ok_and(|matches| Options::of(matches).json);
     let shared = Arc::new(Shared::new(Form::choose(supervised, json), supervised));
+    let early = if supervised {
+        early
+    } else {
+        early.and_then(|early| over_given::<A>(early, std::env::args_os()))
+    };
     match serve::<A>(&shared, early) {
         Ok(exit) => exit,
         Err(failure) => {

@@ -52,7 +52,8 @@ pub(crate) fn refuse_selects(world: &World, body: &Value, name: &str) -> Option<
         .map(|select| format!("'{select}'"))
         .collect();
     let message = format!("Input should be {}", known.join(", "));
-    let detail = json!([{"type": "enum", "loc": ["body", name, at], "msg": message, "input": select}]);
+    let detail =
+        json!([{"type": "enum", "loc": ["body", name, at], "msg": message, "input": select}]);
     let body = json!({"detail": detail});
     Some(json_response(StatusCode::UNPROCESSABLE_ENTITY, &body))
 }
