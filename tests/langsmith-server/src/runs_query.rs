@@ -48,7 +48,13 @@ fn read(world: &mut World, body: &Value) -> Result<String, Refused> {
     let selects: Vec<String> = selects.iter().map(|name| name.to_lowercase()).collect();
     let with_subtree = asked["include_subtree_usage"] == true;
     let mut hasher = DefaultHasher::new();
-    (&selects, with_subtree, world.naive_times).hash(&mut hasher);
+    (
+        &selects,
+        with_subtree,
+        world.naive_times,
+        world.leaves_out_nulls,
+    )
+        .hash(&mut hasher);
     let written = hasher.finish();
     let mut answer = String::from(r#"{"items":["#);
     for (n, at) in runs.into_iter().enumerate() {
@@ -73,7 +79,7 @@ fn write(
         return Arc::clone(text);
     }
     let run = shown(&world.runs, at, world.queries, with_subtree);
-    let text: Arc<str> = Value::Object(select(&run, selects, world.naive_times))
+    let text: Arc<str> = Value::Object(select(&run, selects, world))
         .to_string()
         .into();
     if world.runs.is_steady(at) {

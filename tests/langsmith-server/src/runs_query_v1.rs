@@ -86,7 +86,8 @@ fn read(world: &mut World, body: &Value) -> Result<Value, Refused> {
         let run = older(&shown(&world.runs, *at, world.queries, true));
         let named = selects
             .iter()
-            .map(|name| (name.clone(), run[name.as_str()].clone()));
+            .map(|name| (name.clone(), run[name.as_str()].clone()))
+            .filter(|(_, value)| !(world.leaves_out_nulls && value.is_null()));
         Value::Object(named.collect::<Map<_, _>>())
     });
     let rows: Vec<Value> = rows.collect();

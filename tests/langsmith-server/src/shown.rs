@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::filter::{Fields, Operand};
 use crate::run_store::{RunStore, Slot};
+use crate::world::World;
 
 /// A root's own figures are summed over its whole trace where they are asked for.
 const SUMMED: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
@@ -89,11 +90,14 @@ fn as_number(amount: BigDecimal) -> Value {
 }
 
 /// The fields that were asked for, in their order.
-pub(crate) fn select(run: &Value, selects: &[String], is_naive: bool) -> Map<String, Value> {
+pub(crate) fn select(run: &Value, selects: &[String], world: &World) -> Map<String, Value> {
     let mut selected = Map::new();
     for name in selects {
         let mut value = run.get(name).cloned().unwrap_or(Value::Null);
-        if is_naive && (name.ends_with("_time") || name.ends_with("_at")) {
+        if world.leaves_out_nulls && value.is_null() {
+            continue;
+        }
+        if world.naive_times && (name.ends_with("_time") || name.ends_with("_at")) {
             value = without_zone(&value);
         }
         selected.insert(name.clone(), value);

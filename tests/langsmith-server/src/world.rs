@@ -36,6 +36,8 @@ pub struct World {
     pub naive_times: bool,
     /// Each page begins with the last row of the page before.
     pub repeats_rows: bool,
+    /// Fields of runs that are null are left out of answers.
+    pub leaves_out_nulls: bool,
     /// A newer server without the older list of projects.
     pub only_v2_sessions: bool,
     /// An older server: nothing of version 2 exists.

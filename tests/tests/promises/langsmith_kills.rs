@@ -1,9 +1,6 @@
 //! A bridge and a coordinator that are killed at any instant while a large project is read and goes on changing: at the end
 //! the rows are the server's, exactly, and the roll-ups are a recount of the rows.
 
-#[path = "../sdk/rows.rs"]
-mod rows;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,7 +14,7 @@ use langsmith_test_server::{ContractServer, KEY, World, expected_row, run_id, ti
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use rows::{differences, stored_runs};
+use crate::rows::{differences, stored_runs};
 
 const RUNS: usize = 50_000;
 const KILLS: usize = 200;

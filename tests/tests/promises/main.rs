@@ -18,6 +18,7 @@ mod langsmith_kills;
 mod log_files;
 mod logs_verb;
 mod max_age;
+mod nothing_invented;
 mod offline_verbs;
 mod own_log;
 mod plain_programs;
@@ -27,6 +28,8 @@ mod puppet_itself;
 mod reload;
 mod reset_verb;
 mod restarts;
+#[path = "../sdk/rows.rs"]
+mod rows;
 mod scale;
 mod schedule;
 mod scripts_run;
