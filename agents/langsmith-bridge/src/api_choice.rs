@@ -2,11 +2,30 @@
 //! server does not have.
 //! It asks nothing.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::flags::Api;
 use crate::plan::DAY_MS;
-use crate::progress::{ApiVersion, ChosenApi, Progress};
+use crate::progress::Progress;
+
+/// A version of the API that was seen to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChosenApi {
+    pub(crate) version: ApiVersion,
+    /// When it was chosen; an older one is not kept for ever.
+    pub(crate) chosen_ms: i64,
+}
+
+/// A version of LangSmith's API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ApiVersion {
+    /// Removed in January 2027.
+    V1,
+    /// Its successor.
+    #[default]
+    V2,
+}
 
 /// After this a server that had only version 1 is asked for version 2 again: it may have been upgraded.
 const TRIED_AGAIN_MS: i64 = DAY_MS;

@@ -3,13 +3,14 @@
 
 use agent_sdk::Context;
 
+use crate::api_choice::ApiVersion;
 use crate::ask_error::AskError;
 use crate::asker::Asker;
 use crate::following::is_abandoned;
 use crate::map_run::{Mapping, map_run};
 use crate::page::Page;
 use crate::place::{Place, ReadPage};
-use crate::progress::{ApiVersion, Pull, PullKind};
+use crate::pull::{Pull, PullKind};
 use crate::query::{About, Question, rows_max};
 use crate::reading::SeenRun;
 use crate::run_row::RunRow;

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::api_choice::ApiVersion;
 use crate::ask_error::{AskError, Meaning};
 use crate::bridge::KEY_MISSING;
 use crate::client::Client;
 use crate::connection::{Connection, Unset};
 use crate::environment::Environment;
 use crate::flags::Api;
-use crate::progress::{ApiVersion, Span};
 use crate::project::{Project, find_project};
+use crate::pull::Span;
 use crate::query::{About, Question};
 use crate::refused_fields::refused_fields;
 use crate::settings::Configuration;

@@ -4,10 +4,11 @@
 use agent_sdk::{Context, Cursor, Level};
 use serde_json::json;
 
+use crate::api_choice::ApiVersion;
 use crate::ask_page::{ask, project_id, question_of, reader_of};
 use crate::place::{Ahead, Place};
 use crate::plan::{Step, next_step};
-use crate::progress::{ApiVersion, Progress};
+use crate::progress::Progress;
 use crate::puller::{Puller, cursor_name};
 use crate::run_row::{RunRow, WrittenRow};
 use crate::trouble::Trouble;

@@ -2,8 +2,49 @@
 //! does not match is read again before it counts as a gap.
 //! It asks nothing itself.
 
+use serde::{Deserialize, Serialize};
+
 use crate::plan::{DAY_MS, Policy, Step, day_of, milliseconds, new_pull};
-use crate::progress::{DayWork, Progress, PullKind, Span};
+use crate::progress::Progress;
+use crate::pull::{PullKind, Span};
+
+/// A day that is over: to be read once more, or, once it is read, to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    from = "(i64, u32, i64, Option<u64>)",
+    into = "(i64, u32, i64, Option<u64>)"
+)]
+pub(crate) struct DayWork {
+    /// Its beginning, UTC.
+    pub(crate) day_ms: i64,
+    /// How often its count did not match.
+    pub(crate) mismatches: u32,
+    pub(crate) not_before_ms: i64,
+    /// How many runs it had when it was read; absent before.
+    pub(crate) read_runs: Option<u64>,
+}
+
+impl From<(i64, u32, i64, Option<u64>)> for DayWork {
+    fn from((day_ms, mismatches, not_before_ms, read_runs): (i64, u32, i64, Option<u64>)) -> Self {
+        Self {
+            day_ms,
+            mismatches,
+            not_before_ms,
+            read_runs,
+        }
+    }
+}
+
+impl From<DayWork> for (i64, u32, i64, Option<u64>) {
+    fn from(work: DayWork) -> Self {
+        (
+            work.day_ms,
+            work.mismatches,
+            work.not_before_ms,
+            work.read_runs,
+        )
+    }
+}
 
 /// Most days that wait; LangSmith keeps no more.
 const DAYS_MAX: usize = 401;

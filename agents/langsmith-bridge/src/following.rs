@@ -1,9 +1,50 @@
 //! Responsible for the runs that are followed by their id because they may still change: which, until when, how often.
 //! It asks for none of them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::plan::{Policy, RETENTION_MAX_MS, milliseconds};
-use crate::progress::{FOLLOWED_MAX, FollowedRun, Progress};
+use crate::progress::Progress;
 use crate::reading::SeenRun;
+
+/// Most runs that are followed by id. More would not fit a line together with a large row; those beyond are found by
+/// their end once they have one, see [`PullKind::Ended`].
+pub(crate) const FOLLOWED_MAX: usize = 800;
+
+/// A run that may still change, kept as an array to be short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    from = "(String, i64, i64, Option<i64>)",
+    into = "(String, i64, i64, Option<i64>)"
+)]
+pub(crate) struct FollowedRun {
+    pub(crate) run_id: String,
+    pub(crate) start_ms: i64,
+    /// First followed.
+    pub(crate) since_ms: i64,
+    /// Absent while it is open.
+    pub(crate) end_ms: Option<i64>,
+    /// Not asked again before; not stored, so a restart asks at once.
+    pub(crate) due_ms: i64,
+}
+
+impl From<(String, i64, i64, Option<i64>)> for FollowedRun {
+    fn from((run_id, start_ms, since_ms, end_ms): (String, i64, i64, Option<i64>)) -> Self {
+        Self {
+            run_id,
+            start_ms,
+            since_ms,
+            end_ms,
+            due_ms: i64::MIN,
+        }
+    }
+}
+
+impl From<FollowedRun> for (String, i64, i64, Option<i64>) {
+    fn from(run: FollowedRun) -> Self {
+        (run.run_id, run.start_ms, run.since_ms, run.end_ms)
+    }
+}
 
 /// A followed run is asked about at most after a tenth of the time it has been followed, and no later than this.
 const FOLLOW_EVERY_MAX_MS: i64 = 10 * 60_000;
@@ -80,3 +121,7 @@ pub(crate) fn bound_followed(progress: &mut Progress) {
         progress.followed.truncate(FOLLOWED_MAX);
     }
 }
+
+#[cfg(test)]
+#[path = "following_tests.rs"]
+mod tests;

@@ -8,10 +8,10 @@ use agent_sdk::{Context, RecordsError};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::api_choice::ApiVersion;
 use crate::asker::Asker;
 use crate::figures::{abandoned, settling};
 use crate::place::Place;
-use crate::progress::ApiVersion;
 
 /// The kind of rows, known to version 1 of the protocol.
 const KIND: &str = "langsmith_project";

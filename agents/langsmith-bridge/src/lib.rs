@@ -4,7 +4,7 @@
 //! # Layout, in the order in which data flows
 //! * `flags`, `spans`, `agents_file`, `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
 //! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`: what `--check` does instead.
-//! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`: what is remembered. Pure.
+//! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`, `pull`: what is remembered. Pure.
 //! * `puller`, `windows`, `ask_page`, `committing`, `refusals`, `server_questions`, `place`, `project`, `api_choice`, `refused_fields`: doing what the
 //!   plan says, for several projects in turn.
 //! * `connection`, `asker`, `request_class`, `pace`, `learned_rates`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
@@ -44,6 +44,7 @@ mod plan;
 mod profile;
 mod progress;
 mod project;
+mod pull;
 mod puller;
 mod query;
 mod reading;

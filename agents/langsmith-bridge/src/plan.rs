@@ -8,8 +8,10 @@
 
 use std::time::Duration;
 
+use crate::api_choice::ApiVersion;
 use crate::days::{next_day, next_day_due_ms};
-use crate::progress::{ApiVersion, Progress, Pull, PullKind, Span};
+use crate::progress::Progress;
+use crate::pull::{Pull, PullKind, Span};
 use crate::query::IDS_MAX;
 
 /// A day, in which windows are cut.
@@ -313,3 +315,7 @@ pub(crate) fn milliseconds(duration: Duration) -> i64 {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 pub(crate) mod tests;
+
+#[cfg(test)]
+#[path = "sweep_tests.rs"]
+mod sweep_tests;

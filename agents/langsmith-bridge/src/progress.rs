@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::abandoned::AbandonedRuns;
+use crate::api_choice::{ApiVersion, ChosenApi};
+use crate::days::DayWork;
+use crate::following::FollowedRun;
 use crate::learned_rates::LearnedRates;
+use crate::pull::{Pull, PullKind, Span};
 use crate::refused_fields::RefusedFields;
 
 /// Counts up when an older bridge could no longer understand the value.
 const VERSION: u32 = 1;
-
-/// Most runs that are followed by id. More would not fit a line together with a large row; those beyond are found by
-/// their end once they have one, see [`PullKind::Ended`].
-pub(crate) const FOLLOWED_MAX: usize = 800;
 
 /// Longest server cursor that is remembered. A longer one is used but a restart then reads its window anew.
 pub(crate) const PAGE_CURSOR_BYTES_MAX: usize = 3 * 1024;
@@ -80,144 +80,6 @@ pub(crate) struct Progress {
     /// Days are not counted before. Not stored either.
     #[serde(skip)]
     pub(crate) counts_rest_until_ms: i64,
-}
-
-/// A half-open range of times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Span {
-    pub(crate) from_ms: i64,
-    pub(crate) to_ms: i64,
-}
-
-/// Why a window is read; decides what its completion means. In the order in which they are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum PullKind {
-    /// The newest part, up to now: moves the watermark.
-    Live,
-    /// Runs of any age that ended lately, for those that nobody follows.
-    Ended,
-    /// Runs of any age whose feedback changed lately.
-    Feedback,
-    /// An older part: shortens the backfill.
-    Backfill,
-    /// A day that is over, once more: finds what arrived or changed too late for everything else.
-    Day,
-}
-
-/// A window that is being read page by page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Pull {
-    pub(crate) kind: PullKind,
-    /// Start times.
-    pub(crate) span: Span,
-    /// When runs ended, or their feedback changed, where that is what the window is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) about: Option<Span>,
-    /// The server's cursor of the next page, absent before the first is stored, and the body it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) page: Option<NextPage>,
-}
-
-/// Where a window goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct NextPage {
-    /// The server's, opaque.
-    pub(crate) cursor: String,
-    /// A fingerprint of the question that it was given for; with another one it means nothing.
-    pub(crate) question: u64,
-}
-
-/// A day that is over: to be read once more, or, once it is read, to be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    from = "(i64, u32, i64, Option<u64>)",
-    into = "(i64, u32, i64, Option<u64>)"
-)]
-pub(crate) struct DayWork {
-    /// Its beginning, UTC.
-    pub(crate) day_ms: i64,
-    /// How often its count did not match.
-    pub(crate) mismatches: u32,
-    pub(crate) not_before_ms: i64,
-    /// How many runs it had when it was read; absent before.
-    pub(crate) read_runs: Option<u64>,
-}
-
-impl From<(i64, u32, i64, Option<u64>)> for DayWork {
-    fn from((day_ms, mismatches, not_before_ms, read_runs): (i64, u32, i64, Option<u64>)) -> Self {
-        Self {
-            day_ms,
-            mismatches,
-            not_before_ms,
-            read_runs,
-        }
-    }
-}
-
-impl From<DayWork> for (i64, u32, i64, Option<u64>) {
-    fn from(work: DayWork) -> Self {
-        (
-            work.day_ms,
-            work.mismatches,
-            work.not_before_ms,
-            work.read_runs,
-        )
-    }
-}
-
-/// A version of the API that was seen to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ChosenApi {
-    pub(crate) version: ApiVersion,
-    /// When it was chosen; an older one is not kept for ever.
-    pub(crate) chosen_ms: i64,
-}
-
-/// A version of LangSmith's API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ApiVersion {
-    /// Removed in January 2027.
-    V1,
-    /// Its successor.
-    #[default]
-    V2,
-}
-
-/// A run that may still change, kept as an array to be short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    from = "(String, i64, i64, Option<i64>)",
-    into = "(String, i64, i64, Option<i64>)"
-)]
-pub(crate) struct FollowedRun {
-    pub(crate) run_id: String,
-    pub(crate) start_ms: i64,
-    /// First followed.
-    pub(crate) since_ms: i64,
-    /// Absent while it is open.
-    pub(crate) end_ms: Option<i64>,
-    /// Not asked again before; not stored, so a restart asks at once.
-    pub(crate) due_ms: i64,
-}
-
-impl From<(String, i64, i64, Option<i64>)> for FollowedRun {
-    fn from((run_id, start_ms, since_ms, end_ms): (String, i64, i64, Option<i64>)) -> Self {
-        Self {
-            run_id,
-            start_ms,
-            since_ms,
-            end_ms,
-            due_ms: i64::MIN,
-        }
-    }
-}
-
-impl From<FollowedRun> for (String, i64, i64, Option<i64>) {
-    fn from(run: FollowedRun) -> Self {
-        (run.run_id, run.start_ms, run.since_ms, run.end_ms)
-    }
 }
 
 /// The stored value is not one of ours.
@@ -309,6 +171,8 @@ impl Progress {
 mod tests {
     use super::*;
     use crate::abandoned::ABANDONED_MAX;
+    use crate::following::FOLLOWED_MAX;
+    use crate::pull::NextPage;
 
     fn span(from_ms: i64, to_ms: i64) -> Span {
         Span { from_ms, to_ms }

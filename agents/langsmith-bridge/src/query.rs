@@ -6,7 +6,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::{Map, Value, json};
 
-use crate::progress::{ApiVersion, Span};
+use crate::api_choice::ApiVersion;
+use crate::pull::Span;
 use crate::timestamp::format_ms;
 
 /// Most ids in one request; LangSmith's own clients ask for as many.

@@ -4,7 +4,8 @@
 use crate::days::schedule_days;
 use crate::following::{bound_followed, follow, give_up_old, next_due_ms};
 use crate::plan::{Policy, SEAM_MS, feedback_from_ms, first_from_ms, milliseconds};
-use crate::progress::{NextPage, Progress, Pull, PullKind, Span};
+use crate::progress::Progress;
+use crate::pull::{NextPage, Pull, PullKind, Span};
 
 /// Where feedback is read by reading runs again, a page is read no more often than this: the rate belongs to what is new.
 const FEEDBACK_PAGE_EVERY_MS: i64 = 5_000;

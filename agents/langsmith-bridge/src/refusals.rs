@@ -4,9 +4,10 @@
 use agent_sdk::{Context, Level};
 use serde_json::json;
 
+use crate::api_choice::ApiVersion;
 use crate::ask_error::{AskError, Meaning};
 use crate::place::Place;
-use crate::progress::{ApiVersion, Pull, PullKind};
+use crate::pull::{Pull, PullKind};
 use crate::puller::Puller;
 use crate::reading::{give_up_window, restart_window, try_window_later};
 use crate::refused_fields::refused_fields;

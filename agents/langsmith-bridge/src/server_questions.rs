@@ -8,11 +8,12 @@ use serde_json::json;
 use serde_json::value::to_raw_value;
 
 use crate::api_choice::{AfterNotFound, has_only_newer};
+use crate::api_choice::{ApiVersion, ChosenApi};
 use crate::ask_error::AskError;
 use crate::days::{Counted, day_counted, span_of};
 use crate::place::Place;
 use crate::plan::DAY_MS;
-use crate::progress::{ApiVersion, ChosenApi, Progress};
+use crate::progress::Progress;
 use crate::puller::Puller;
 use crate::query::count_body;
 use crate::timestamp::format_ms;

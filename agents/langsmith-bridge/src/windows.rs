@@ -3,12 +3,13 @@
 
 use agent_sdk::Context;
 
+use crate::api_choice::ApiVersion;
 use crate::api_choice::{note_answered, version_to_ask};
 use crate::ask_error::{AskError, Meaning};
 use crate::ask_page::{Reader, ask, fields_of, mapping_of, project_id, question_of, reader_of};
 use crate::committing::with_abandoned;
 use crate::place::{Place, ReadPage};
-use crate::progress::{ApiVersion, NextPage, Pull, PullKind};
+use crate::pull::{NextPage, Pull, PullKind};
 use crate::puller::Puller;
 use crate::query::{About, IDS_MAX, Question};
 use crate::reading::{PageRead, ids_read, page_read};
