@@ -15,6 +15,21 @@ const NAMESPACE: Uuid = uuid::uuid!("b0a9a0e7-6f0c-4e53-8a27-5f4f8f0f2c11");
 /// `STATUS_CODE_ERROR`.
 const ERROR: i32 = 2;
 
+/// What the GenAI conventions tell apart, in LangSmith's words.
+const DETAILS: [(&str, &[(&str, &str)]); 2] = [
+    (
+        "input_token_details",
+        &[
+            ("cache_read", "gen_ai.usage.cache_read.input_tokens"),
+            ("cache_creation", "gen_ai.usage.cache_creation.input_tokens"),
+        ],
+    ),
+    (
+        "output_token_details",
+        &[("reasoning", "gen_ai.usage.reasoning.output_tokens")],
+    ),
+];
+
 type Attributes = Map<String, Value>;
 
 /// The span as a run that LangSmith's clients would send. A span is exported once, when it has ended.
@@ -167,15 +182,26 @@ fn metadata(given: &Attributes) -> Attributes {
             .find_map(|name| given.get(*name).filter(|value| value.is_number()));
         usage.extend(found.map(|count| (key.to_owned(), count.clone())));
     }
-    for name in ["input_token_details", "output_token_details"] {
+    for (name, categories) in DETAILS {
         let sent = given.get(&format!("gen_ai.usage.{name}"));
         let details = sent.map(parsed).filter(Value::is_object);
+        let details = details.or_else(|| by_category(given, categories));
         usage.extend(details.map(|details| (name.to_owned(), details)));
     }
     if !usage.is_empty() && !metadata.get("usage_metadata").is_some_and(Value::is_object) {
         metadata.insert("usage_metadata".to_owned(), Value::Object(usage));
     }
     metadata
+}
+
+/// Counts of single categories as an object; absent where none was sent.
+fn by_category(given: &Attributes, categories: &[(&str, &str)]) -> Option<Value> {
+    let sent = categories.iter().filter_map(|(category, name)| {
+        let count = given.get(*name).filter(|value| value.is_number())?;
+        Some(((*category).to_owned(), count.clone()))
+    });
+    let counts: Attributes = sent.collect();
+    (!counts.is_empty()).then_some(Value::Object(counts))
 }
 
 /// A list, or one text with commas.

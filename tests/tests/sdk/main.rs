@@ -5,4 +5,5 @@ mod killed;
 mod local_traces;
 mod program;
 mod rows;
+mod spans;
 mod vouching;
