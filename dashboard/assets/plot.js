@@ -129,13 +129,15 @@ function paint(svg, chart) {
     if (chart.isBars) svg.append(make("path", { class: `column line-${n}`, d: columns(points, chart) }));
     else for (const run of runs(points)) paintRun(svg, run, n, chart);
   });
-  if (!times.length) svg.append(make("text", { class: "quiet", x: width / 2, y: HEIGHT / 2 }, "no points in this range"));
+  if (!times.length) svg.append(make("text", { class: "quiet", x: (width - RIGHT) / 2, y: HEIGHT / 2 }, "no points in this range"));
   svg.append(make("g", { class: "over" }));
 }
 
-function paintAxes(svg, { width, low, high, step, x, y, name }) {
+function paintAxes(svg, { width, low, high, step, x, y, name, times }) {
   const right = width - RIGHT;
-  for (let value = low; value <= high + step / 2; value += step) {
+  // Without a point there is no scale either.
+  if (!times.length) svg.append(make("line", { class: "grid", x1: LEFT, x2: right, y1: y(low), y2: y(low) }));
+  else for (let value = low; value <= high + step / 2; value += step) {
     svg.append(make("line", { class: "grid", x1: LEFT, x2: right, y1: y(value), y2: y(value) }));
     svg.append(make("text", { x: right + 5, y: y(value) + 3 }, figureOf(name, value)));
   }

@@ -167,8 +167,10 @@ type OfProject = (
     fn(&LastHour, i64) -> Option<f64>,
 );
 
-/// Gauges, also of what is counted: figures of a window go down, and what has left the database is not counted for ever.
-const OF_PROJECTS: [OfProject; 7] = [
+/// Gauges, also of what is counted. A counter only ever grows, and begins anew at zero: `rate()` reads every fall as a new
+/// beginning and adds all that is left. What is stored falls each time old runs are removed; and it grows by what is read, so
+/// that reading the past would look like traffic. What began in the last hour is neither.
+const OF_PROJECTS: [OfProject; 8] = [
     (
         "agents_traces_watermark_lag_seconds",
         "Age of the time before which all runs have been read",
@@ -181,8 +183,13 @@ const OF_PROJECTS: [OfProject; 7] = [
     ),
     (
         "agents_traces_pending_runs",
-        "Runs that have not ended",
-        |hour, _| hour.project.pending_runs.map(|runs| runs as f64),
+        "Stored runs that may still end, at most 10000",
+        |hour, _| Some(hour.project.stored_pending as f64),
+    ),
+    (
+        "agents_traces_abandoned_runs",
+        "Stored runs that did not end in time, at most 10000",
+        |hour, _| Some(hour.project.stored_abandoned as f64),
     ),
     (
         "agents_traces_failing",
@@ -194,17 +201,17 @@ const OF_PROJECTS: [OfProject; 7] = [
     ),
     (
         "agents_traces_last_hour_runs",
-        "Runs that began in the last 60 minutes",
+        "Runs that began in the last 60 minutes; a gauge, because a counter of what is stored would fall with retention and jump with a backfill",
         |hour, _| Some(hour.totals.runs as f64),
     ),
     (
         "agents_traces_last_hour_traces",
-        "Of these, traces",
+        "Traces that began in the last 60 minutes; a gauge for the same reason",
         |hour, _| Some(hour.totals.roots.runs as f64),
     ),
     (
         "agents_traces_last_hour_errors",
-        "Of these traces, failed",
+        "Failed traces that began in the last 60 minutes; a gauge for the same reason",
         |hour, _| Some(hour.totals.roots.errors as f64),
     ),
 ];

@@ -291,3 +291,69 @@ async fn prometheus_is_told_of_each_project() {
     assert_eq!(value("agents_traces_failing"), 0.0);
     assert!((120.0..300.0).contains(&value("agents_traces_watermark_lag_seconds")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_single_runs_keep_to_the_filters_of_the_page() {
+    let (_place, server) = filled().await;
+    let ids = async |question: &str| -> Vec<String> {
+        let rows = server.get(&format!("/api/v1/traces/{question}")).await;
+        let rows = rows.json();
+        let id = |row: &Value| match &row["example"] {
+            Value::Null => row["run_id"].as_str().unwrap().to_owned(),
+            run => run["run_id"].as_str().unwrap().to_owned(),
+        };
+        rows.as_array().unwrap().iter().map(id).collect()
+    };
+    assert_eq!(ids("slowest?range=1h").await, ["r-1"], "traces only");
+    assert_eq!(ids("slowest?range=1h&type=llm").await, ["r-2"]);
+    assert_eq!(ids("slowest?range=1h&model=gpt-x").await, ["r-2"]);
+    assert_eq!(ids("slowest?range=1h&name=waiting").await, [""; 0]);
+    assert_eq!(ids("errors?range=1h").await, ["r-1"]);
+    assert_eq!(ids("errors?range=1h&type=chain").await, ["r-1"]);
+    assert_eq!(ids("errors?range=1h&type=llm").await, [""; 0]);
+    assert_eq!(ids("pending").await, ["r-3"]);
+    assert_eq!(ids("pending?name=waiting").await, ["r-3"]);
+    assert_eq!(ids("pending?type=llm").await, [""; 0]);
+    let page = server.get("/traces?range=1h&type=llm").await.body;
+    assert!(page.contains("Slowest runs") && page.contains("data-run=\"r-2\""));
+    assert!(!page.contains("data-run=\"r-1\"") && !page.contains("data-run=\"r-3\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_programs_send_themselves_is_not_measured_by_pulls() {
+    let place = Place::new();
+    let ids = place.register(&["collector"]).await;
+    let server = Server::start(&place).await;
+    let project = json!([{"project_id": "l-1", "name": "bot", "source": "local", "last_pull_ms": now_ms(), "error": ""}]);
+    send(&place, ids[0], "langsmith_project", project).await;
+    let start_us = (now_ms() - 90_000_000) * 1_000;
+    let open = |id: &str, is_abandoned: bool| {
+        json!({"run_id": id, "project_id": "l-1", "run_type": "chain", "is_root": true,
+        "status": "pending", "is_abandoned": is_abandoned, "start_us": start_us})
+    };
+    let runs = json!([open("a", false), open("b", true), open("c", true)]);
+    send(&place, ids[0], "langsmith_run", runs).await;
+    let page = server.get("/traces").await.body;
+    assert!(page.contains("last received") && page.contains("data-source=\"local\""));
+    for words in [
+        "watermark",
+        "HTTP status",
+        "still to read",
+        "class=\"outside\"",
+        "Open in LangSmith",
+    ] {
+        assert!(!page.contains(words), "{words}");
+    }
+    assert!(
+        page.contains("data-figure=\"pending\">1<")
+            && page.contains("data-figure=\"abandoned\">2<")
+    );
+    assert!(page.contains("Choose a longer one above"));
+    let project = json!([{"project_id": "b-1", "name": "a", "source": "langsmith", "error": "HTTP 429", "http_status": 429}]);
+    send(&place, ids[0], "langsmith_project", project).await;
+    let page = server.get("/traces?project=b-1").await.body;
+    assert!(
+        page.contains("its runs are still to be read") && page.contains("watermark"),
+        "{page}"
+    );
+}

@@ -36,7 +36,14 @@ struct Window {
     column_ms: i64,
 }
 
-const QUESTIONS: [Question; 8] = [
+fn llm() -> TraceFilter {
+    TraceFilter {
+        run_type: Some("llm".into()),
+        ..TraceFilter::default()
+    }
+}
+
+const QUESTIONS: [Question; 12] = [
     ("projects", |snapshot, _| {
         Ok(snapshot.trace_projects()?.len())
     }),
@@ -58,16 +65,39 @@ const QUESTIONS: [Question; 8] = [
     }),
     ("slowest 20", |snapshot, w| {
         Ok(snapshot
-            .trace_slowest(w.project_no, w.from_ms, w.to_ms, 20)?
+            .trace_slowest(
+                w.project_no,
+                w.from_ms,
+                w.to_ms,
+                &TraceFilter::default(),
+                20,
+            )?
             .len())
     }),
     ("error groups", |snapshot, w| {
-        Ok(snapshot
-            .trace_errors(w.project_no, w.from_ms, w.to_ms, 20)?
-            .len())
+        let all = TraceFilter::default();
+        let errors = snapshot.trace_errors(w.project_no, w.from_ms, w.to_ms, &all, 20)?;
+        Ok(errors.groups.len())
+    }),
+    ("window of llm", |snapshot, w| {
+        let window =
+            snapshot.trace_window(w.project_no, w.from_ms, w.to_ms, w.column_ms, &llm())?;
+        Ok(usize::try_from(window.totals.runs).unwrap_or(0))
+    }),
+    ("slowest 20 of llm", |snapshot, w| {
+        let slowest = snapshot.trace_slowest(w.project_no, w.from_ms, w.to_ms, &llm(), 20)?;
+        Ok(slowest.len())
+    }),
+    ("error groups of llm", |snapshot, w| {
+        let errors = snapshot.trace_errors(w.project_no, w.from_ms, w.to_ms, &llm(), 20)?;
+        Ok(errors.groups.len())
+    }),
+    ("pending 50 of llm", |snapshot, w| {
+        Ok(snapshot.trace_pending(w.project_no, &llm(), 50)?.len())
     }),
     ("pending 50", |snapshot, w| {
-        Ok(snapshot.trace_pending(w.project_no, 50)?.len())
+        let all = TraceFilter::default();
+        Ok(snapshot.trace_pending(w.project_no, &all, 50)?.len())
     }),
     ("day checks", |snapshot, w| {
         Ok(snapshot
@@ -75,7 +105,13 @@ const QUESTIONS: [Question; 8] = [
             .len())
     }),
     ("one run", |snapshot, w| {
-        let slowest = snapshot.trace_slowest(w.project_no, w.to_ms - DAY_MS, w.to_ms, 1)?;
+        let slowest = snapshot.trace_slowest(
+            w.project_no,
+            w.to_ms - DAY_MS,
+            w.to_ms,
+            &TraceFilter::default(),
+            1,
+        )?;
         let id = slowest.first().map_or("", |run| &run.run_id);
         Ok(snapshot.trace_run(id)?.map_or(0, |run| run.fields.len()))
     }),

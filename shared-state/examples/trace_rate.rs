@@ -69,7 +69,7 @@ fn messages(arguments: &Arguments) -> Vec<Vec<Value>> {
     let mut rows = (0..traces).flat_map(|trace| {
         let age_us = i128::from(span_us) * i128::from(trace) / i128::from(traces);
         let start_us = START_MS * 1_000 - i64::try_from(age_us).unwrap_or(0);
-        generate::trace(PROJECT, trace, start_us)
+        generate::trace(PROJECT, trace, start_us, generate::Variety::default())
     });
     std::iter::from_fn(|| {
         let message: Vec<Value> = rows.by_ref().take(ROWS_PER_MESSAGE).collect();

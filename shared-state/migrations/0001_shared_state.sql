@@ -271,8 +271,13 @@ CREATE INDEX trace_runs_by_start ON trace_runs (project_no, start_us);
 -- For the slowest of a window: one seek for each of its days.
 CREATE INDEX trace_runs_slowest ON trace_runs (project_no, start_us / 86400000000, coalesce(latency_us, end_us - start_us), start_us)
     WHERE is_root = 1 AND status <> 'pending';
-CREATE INDEX trace_runs_pending ON trace_runs (project_no, start_us) WHERE status = 'pending';
+-- The same among runs of one type, name or model: one seek for each of their series and days.
+CREATE INDEX trace_runs_slowest_of_series ON trace_runs (series_no, start_us / 86400000000, coalesce(latency_us, end_us - start_us), start_us)
+    WHERE status <> 'pending';
+CREATE INDEX trace_runs_pending ON trace_runs (project_no, coalesce(is_abandoned, 0), start_us, series_no) WHERE status = 'pending';
 CREATE INDEX trace_runs_failed ON trace_runs (error_group_no, start_us, is_root) WHERE error_group_no IS NOT NULL;
+CREATE INDEX trace_runs_failed_by_start ON trace_runs (project_no, start_us, error_group_no, series_no, is_root)
+    WHERE error_group_no IS NOT NULL;
 
 -- What went into a run and came out of it, where the agent was told to fetch it. Apart from the runs, so that a run
 -- stays small. NULL: not received.

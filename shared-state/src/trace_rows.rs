@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::TimeMs;
 
+/// Runs without an end are counted up to this: counting more would take longer than anybody waits.
+pub const TRACE_OPEN_MAX: u64 = 10_000;
+
 /// A project, and how fresh what is known of it is.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
@@ -37,6 +40,10 @@ pub struct TraceProjectRow {
     /// The instance that sent it last.
     pub writer: String,
     pub updated_ms: TimeMs,
+    /// Stored runs that may still end, counted up to [`TRACE_OPEN_MAX`]. What agents tell is how many they ask about.
+    pub stored_pending: u64,
+    /// Stored runs that did not end in time, counted up to [`TRACE_OPEN_MAX`].
+    pub stored_abandoned: u64,
     /// Start of the oldest run that is stored.
     pub oldest_start_us: Option<i64>,
     /// Start of the newest run that is stored.
@@ -226,6 +233,15 @@ pub struct TraceErrorGroup {
     pub roots: u64,
     /// The newest run of it in the window; absent where it is no longer stored.
     pub example: Option<TraceRunRow>,
+}
+
+/// Failed runs by their message, most runs first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TraceErrors {
+    /// The groups.
+    pub groups: Vec<TraceErrorGroup>,
+    /// There are so many failed runs that the oldest were not looked at.
+    pub is_partial: bool,
 }
 
 /// Whether all runs of a closed day have been read.

@@ -212,13 +212,43 @@ async fn any_window_equals_a_walk_through_the_rows() {
             .count() as u64;
         let feedback = totals.feedback.first().map_or(0, |feedback| feedback.count);
         assert_eq!(feedback, 2 * good);
-        assert_errors(&place, from_ms, to_ms, &within);
-        assert_slowest(&place, from_ms, to_ms, &roots);
+        let window_ms = (from_ms, to_ms);
+        assert_errors(&place, window_ms, &TraceFilter::default(), &within);
+        assert_slowest(&place, window_ms, &TraceFilter::default(), &roots);
+        for (run_type, name, model) in [
+            (Some("llm"), None, None),
+            (Some("chain"), Some("n1"), None),
+            (None, None, Some("m2")),
+            (None, Some("n2"), Some("m1")),
+            (Some("tool"), None, None),
+        ] {
+            let filter = TraceFilter {
+                run_type: run_type.map(str::to_owned),
+                name: name.map(str::to_owned),
+                model: model.map(str::to_owned),
+            };
+            let is = |run: &Known, column: &str, wanted: Option<&str>| {
+                wanted.is_none_or(|wanted| run.row[column] == wanted)
+            };
+            let chosen = within.iter().copied().filter(|run| {
+                is(run, "run_type", run_type) && is(run, "name", name) && is(run, "model", model)
+            });
+            let chosen: Vec<_> = chosen.collect();
+            assert_errors(&place, window_ms, &filter, &chosen);
+            assert_slowest(&place, window_ms, &filter, &chosen);
+        }
     }
 }
 
-fn assert_errors(place: &Place, from_ms: i64, to_ms: i64, within: &[&Known]) {
-    let groups = place.read(|snapshot| snapshot.trace_errors(1, from_ms, to_ms, 10));
+fn assert_errors(
+    place: &Place,
+    (from_ms, to_ms): (i64, i64),
+    filter: &TraceFilter,
+    within: &[&Known],
+) {
+    let errors = place.read(|snapshot| snapshot.trace_errors(1, from_ms, to_ms, filter, 10));
+    assert!(!errors.is_partial);
+    let groups = errors.groups;
     for word in ["failed", "stopped"] {
         let of: Vec<_> = within
             .iter()
@@ -242,9 +272,14 @@ fn assert_errors(place: &Place, from_ms: i64, to_ms: i64, within: &[&Known]) {
     }
 }
 
-fn assert_slowest(place: &Place, from_ms: i64, to_ms: i64, roots: &[&Known]) {
-    let slowest = place.read(|snapshot| snapshot.trace_slowest(1, from_ms, to_ms, 7));
-    let mut latencies: Vec<i64> = roots
+fn assert_slowest(
+    place: &Place,
+    (from_ms, to_ms): (i64, i64),
+    filter: &TraceFilter,
+    within: &[&Known],
+) {
+    let slowest = place.read(|snapshot| snapshot.trace_slowest(1, from_ms, to_ms, filter, 7));
+    let mut latencies: Vec<i64> = within
         .iter()
         .filter(|run| run.status != "pending")
         .map(|run| run.latency_us)
@@ -256,16 +291,41 @@ fn assert_slowest(place: &Place, from_ms: i64, to_ms: i64, roots: &[&Known]) {
 }
 
 #[tokio::test]
-async fn pending_runs_come_oldest_first_and_one_run_with_all_that_is_known() {
+async fn pending_runs_come_before_abandoned_ones_and_one_run_with_all_that_is_known() {
     let place = place();
     let mut runs: Vec<Known> = (0..60).map(known).collect();
+    for run in runs
+        .iter_mut()
+        .filter(|run| run.status == "pending")
+        .step_by(3)
+    {
+        run.row["is_abandoned"] = true.into();
+    }
     runs[0].row["inputs"] = json!({"question": "why"});
     runs[0].row["metadata"] = json!({"k": [1]});
     fill(&place, &runs).await;
-    let pending = place.read(|snapshot| snapshot.trace_pending(1, 100));
+    let all = TraceFilter::default();
+    let pending = place.read(|snapshot| snapshot.trace_pending(1, &all, 100));
     let expected = runs.iter().filter(|run| run.status == "pending").count();
     assert!(expected > 3 && pending.len() == expected);
-    assert!(pending.is_sorted_by_key(|run| run.start_us));
+    let (abandoned, open): (Vec<_>, Vec<_>) = pending
+        .iter()
+        .partition(|run| run.is_abandoned == Some(true));
+    assert!(!abandoned.is_empty() && pending[open.len()..].iter().eq(abandoned.iter().copied()));
+    assert!(open.is_sorted_by_key(|run| run.start_us));
+    assert!(abandoned.is_sorted_by_key(|run| std::cmp::Reverse(run.start_us)));
+    let project = &place.read(|snapshot| snapshot.trace_projects())[0];
+    assert_eq!(
+        (project.stored_pending, project.stored_abandoned),
+        (open.len() as u64, abandoned.len() as u64)
+    );
+    let llm = TraceFilter {
+        run_type: Some("llm".into()),
+        ..TraceFilter::default()
+    };
+    let of_llm = place.read(|snapshot| snapshot.trace_pending(1, &llm, 2));
+    let expected = pending.iter().filter(|run| run.run_type == llm.run_type);
+    assert!(of_llm.len() == 2 && of_llm.iter().eq(expected.take(2)));
     let detail = place.read(|snapshot| snapshot.trace_run("r0")).unwrap();
     assert_eq!(
         (&*detail.project_id, detail.run.start_us),

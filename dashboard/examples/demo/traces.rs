@@ -141,7 +141,7 @@ async fn freshness(
         "project_id": PROJECT, "name": "support-bot", "source": "langsmith", "api": "v2",
         "web_url": format!("https://smith.langchain.com/o/demo/projects/p/{PROJECT}"),
         "last_pull_ms": now_ms, "watermark_ms": now_ms - 45_000, "covered_from_ms": now_ms - 14 * DAY_MS, "backfill_ms": 0,
-        "pending_runs": 3, "settling_runs": 12, "abandoned_runs": 1, "gaps": [],
+        "pending_runs": 3, "settling_runs": 12, "gaps": [],
         "http_status": if error.is_empty() { 200 } else { 403 }, "requests_per_10s": 10, "requests_remaining": 7, "error": error,
     });
     send(writer, instance_id, "langsmith_project", vec![row], now_ms).await

@@ -27,7 +27,7 @@ const KEYS: [(&str, &str); 10] = [
 ];
 
 /// What the figures on the page of traces mean.
-const TRACES: [(&str, &str); 7] = [
+const TRACES: [(&str, &str); 8] = [
     (
         "count",
         "traces, which are runs without a parent; with a type, name or model chosen, the runs that fit it",
@@ -48,6 +48,10 @@ const TRACES: [(&str, &str); 7] = [
     (
         "watermark, lag",
         "everything that began before the watermark has been read; the lag is its age",
+    ),
+    (
+        "pending, abandoned",
+        "stored runs without an end; an abandoned one did not end in time and is no longer asked for",
     ),
     (
         "settling",

@@ -90,18 +90,19 @@ fn shown(
 ) -> Result<Shown, ReaderError> {
     let no = project.project_no;
     let before_ms = from_ms - (to_ms - from_ms);
+    let filter = filter(query);
     // One column: the charts ask for theirs when they know how wide they are.
-    let mut window = snapshot.trace_window(no, from_ms, to_ms, to_ms - from_ms, &filter(query))?;
+    let mut window = snapshot.trace_window(no, from_ms, to_ms, to_ms - from_ms, &filter)?;
     window.by_model.truncate(GROUPS_MAX);
     window.by_name.truncate(GROUPS_MAX);
     Ok(Shown {
         now: window.totals,
-        before: snapshot.trace_totals(no, before_ms, from_ms, &filter(query))?,
+        before: snapshot.trace_totals(no, before_ms, from_ms, &filter)?,
         models: window.by_model,
         names: window.by_name,
-        slowest: snapshot.trace_slowest(no, from_ms, to_ms, ROWS_MAX)?,
-        errors: snapshot.trace_errors(no, from_ms, to_ms, ROWS_MAX)?,
-        pending: snapshot.trace_pending(no, ROWS_MAX)?,
+        slowest: snapshot.trace_slowest(no, from_ms, to_ms, &filter, ROWS_MAX)?,
+        errors: snapshot.trace_errors(no, from_ms, to_ms, &filter, ROWS_MAX)?,
+        pending: snapshot.trace_pending(no, &filter, ROWS_MAX)?,
         checks: snapshot.trace_day_checks(no, to_ms - CHECKED_MS, to_ms, CHECKS_MAX)?,
         project,
     })
@@ -176,15 +177,15 @@ pub async fn charts(app: &App, query: TracesQuery, buckets: usize) -> Result<Cha
     .await
 }
 
-/// The traces that took longest.
+/// The traces that took longest; with a filter the runs that fit it.
 pub async fn slowest(
     app: &App,
     query: TracesQuery,
     limit: usize,
 ) -> Result<Vec<TraceRunRow>, Problem> {
     let (from_ms, to_ms) = query.window(now_ms());
-    of_project(app, query, move |snapshot, project, _| {
-        snapshot.trace_slowest(project.project_no, from_ms, to_ms, limit)
+    of_project(app, query, move |snapshot, project, query| {
+        snapshot.trace_slowest(project.project_no, from_ms, to_ms, &filter(query), limit)
     })
     .await
 }
@@ -196,8 +197,10 @@ pub async fn errors(
     limit: usize,
 ) -> Result<Vec<TraceErrorGroup>, Problem> {
     let (from_ms, to_ms) = query.window(now_ms());
-    of_project(app, query, move |snapshot, project, _| {
-        snapshot.trace_errors(project.project_no, from_ms, to_ms, limit)
+    of_project(app, query, move |snapshot, project, query| {
+        let no = project.project_no;
+        let errors = snapshot.trace_errors(no, from_ms, to_ms, &filter(query), limit)?;
+        Ok(errors.groups)
     })
     .await
 }
@@ -208,8 +211,8 @@ pub async fn pending(
     query: TracesQuery,
     limit: usize,
 ) -> Result<Vec<TraceRunRow>, Problem> {
-    of_project(app, query, move |snapshot, project, _| {
-        snapshot.trace_pending(project.project_no, limit)
+    of_project(app, query, move |snapshot, project, query| {
+        snapshot.trace_pending(project.project_no, &filter(query), limit)
     })
     .await
 }

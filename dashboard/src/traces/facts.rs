@@ -4,9 +4,9 @@
 use shared_state::TimeMs;
 
 pub use shared_state::{
-    TraceBucket, TraceDayCheck, TraceErrorGroup, TraceFeedback, TraceFigures, TraceGroup,
-    TracePercentiles, TraceProjectRow, TraceRunDetail, TraceRunRow, TraceSum, TraceTotals,
-    TraceUsage, TraceWindow,
+    TraceBucket, TraceDayCheck, TraceErrorGroup, TraceErrors, TraceFeedback, TraceFigures,
+    TraceGroup, TracePercentiles, TraceProjectRow, TraceRunDetail, TraceRunRow, TraceSum,
+    TraceTotals, TraceUsage, TraceWindow,
 };
 
 use super::query::TracesQuery;
@@ -39,11 +39,11 @@ pub struct Shown {
     pub models: Vec<TraceGroup>,
     /// Runs by type and name, most runs first.
     pub names: Vec<TraceGroup>,
-    /// Traces that took longest.
+    /// Traces that took longest; with a filter the runs that fit it.
     pub slowest: Vec<TraceRunRow>,
     /// Failed runs by message, most runs first.
-    pub errors: Vec<TraceErrorGroup>,
-    /// Runs that have not ended, oldest first.
+    pub errors: TraceErrors,
+    /// Runs that have not ended: those that may still end, oldest first, then abandoned ones, newest first.
     pub pending: Vec<TraceRunRow>,
     /// Days that were checked, newest first.
     pub checks: Vec<TraceDayCheck>,
@@ -107,6 +107,8 @@ pub(crate) mod tests {
             updated_ms: 0,
             oldest_start_us: None,
             newest_start_us: None,
+            stored_pending: 0,
+            stored_abandoned: 0,
         }
     }
 

@@ -58,10 +58,27 @@ fn id(start_us: i64, trace: u64, run: u64) -> String {
     )
 }
 
+/// How many names each kind of run has, and how many models there are besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Variety {
+    pub(crate) names: u64,
+    pub(crate) models: u64,
+}
+
+/// A few are frequent and most are rare, as names are: number `n` about as often as one in `n`.
+fn frequent_first(names: u64, dice: u64) -> u64 {
+    let octave = 1 << (dice % u64::from(names.max(1).ilog2() + 1));
+    (octave + mix(dice) % octave).min(names)
+}
+
 /// All runs of the trace number `trace`, whose root starts at `start_us`.
-pub(crate) fn trace(project_id: &str, trace: u64, start_us: i64) -> Vec<Value> {
+pub(crate) fn trace(project_id: &str, trace: u64, start_us: i64, variety: Variety) -> Vec<Value> {
     let dice = |run: u64, sides: u64| mix(trace ^ mix(run)) % sides;
     let (model, provider, typical_us, price) = MODELS[dice(90, 4) as usize];
+    let model = match variety.models {
+        0 => model.to_owned(),
+        models => format!("{model}-{}", dice(97, models.div_ceil(4))),
+    };
     let has_failed = dice(91, 40) == 0;
     let is_pending = dice(92, 5_000) == 0;
     let error = ERRORS[dice(93, 4) as usize];
@@ -90,10 +107,18 @@ pub(crate) fn trace(project_id: &str, trace: u64, start_us: i64) -> Vec<Value> {
             (true, _) => "error",
             _ => "success",
         };
+        let name = match (is_root, variety.names) {
+            (true, _) => root_name.to_owned(),
+            (_, 0..=1) => name.to_owned(),
+            (_, names) => format!(
+                "{name}_{}",
+                frequent_first(names, dice(number + 100, 1 << 40))
+            ),
+        };
         let mut row = json!({
             "run_id": ids[run], "project_id": project_id, "project": "default", "trace_id": ids[0],
             "dotted_order": format!("20261124T000000000000Z{}", ids[run]), "thread_id": ids[0],
-            "name": if is_root { root_name } else { name }, "run_type": run_type, "status": status, "is_root": is_root,
+            "name": name, "run_type": run_type, "status": status, "is_root": is_root,
             "start_us": start_us, "tags": ["production", format!("seq:step:{run}")],
             "metadata": {"revision_id": "1f3c5a7", "langgraph_step": run, "ls_integration": "langgraph"},
         });

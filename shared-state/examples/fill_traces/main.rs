@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use generate::RUNS_PER_TRACE;
+use generate::{RUNS_PER_TRACE, Variety};
 use serde_json::{Value, json};
 use shared_state::{
     AgentRegistration, Fact, Identity, RecordsBatch, Retention, WriterOptions, open_writer,
@@ -32,6 +32,12 @@ struct Arguments {
     /// Days over which they are spread, up to now.
     #[arg(long, default_value_t = 90)]
     days: i64,
+    /// Names of each kind of run below a trace; with 500 and 16 models there are 10 000 series.
+    #[arg(long, default_value_t = 1)]
+    names: u64,
+    /// Models, in whole fours; 0 for the four usual ones.
+    #[arg(long, default_value_t = 0)]
+    models: u64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -103,6 +109,10 @@ async fn fill(
             "11111111-1111-4111-8111-111111111111",
             trace,
             start_us,
+            Variety {
+                names: arguments.names,
+                models: arguments.models,
+            },
         ));
         if rows.len() >= ROWS_PER_MESSAGE || trace + 1 == traces {
             if under_way.len() >= MESSAGES_MAX

@@ -14,8 +14,10 @@ const SMALL: [&str; 8] = [
     "state",
 ];
 /// Walks that end at their limit: newest first along the table's own order or an index that holds the order.
-const LIMITED: [(&str, &str); 7] = [
+const LIMITED: [(&str, &str); 8] = [
     ("PROJECTS", "SCAN p"),
+    // Runs without an end, counted up to a bound.
+    ("PROJECTS", "SCAN (subquery-"),
     // The list of one run, and what the query itself has cut before.
     ("PARENTS", "SCAN above VIRTUAL TABLE"),
     ("CHILDREN", "SCAN beside"),

@@ -30,6 +30,16 @@ fn middle(bucket: u16) -> u64 {
     low + ((1 << shift) - 1) / 2
 }
 
+/// The largest value of a bucket.
+fn highest(bucket: u16) -> u64 {
+    let bucket = u64::from(bucket);
+    if bucket < EXACT {
+        return bucket;
+    }
+    let shift = bucket / PER_OCTAVE - 1;
+    ((bucket % PER_OCTAVE + PER_OCTAVE) << shift) + ((1 << shift) - 1)
+}
+
 /// Counts by bucket, in the order of buckets. Counts below zero occur in differences only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Histogram(Vec<(u16, i64)>);
@@ -141,6 +151,12 @@ fn entries(blob: &[u8]) -> impl Iterator<Item = (u16, i64)> {
             .filter(|bucket| *bucket <= BUCKET_MAX)?;
         Some((bucket, i64::try_from(take_varint(&mut bytes)?).ok()?))
     })
+}
+
+/// What no value that was counted in a stored histogram is above. `None` where nothing was counted.
+pub(crate) fn bound_of_blob(blob: &[u8]) -> Option<i64> {
+    let (bucket, _) = entries(blob).last()?;
+    Some(i64::try_from(highest(bucket)).unwrap_or(i64::MAX))
 }
 
 /// The union of many stored histograms, for percentiles. It holds only the stretch of buckets that occurs.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bigdecimal::{BigDecimal, Zero};
 use serde_json::{Map, Value, json};
 
-pub(crate) use histogram::{Histogram, Union};
+pub(crate) use histogram::{Histogram, Union, bound_of_blob};
 
 /// A sum, and of how many runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

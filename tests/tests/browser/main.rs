@@ -14,6 +14,7 @@ mod agent_page;
 mod driver;
 mod hostile_agent;
 mod keyboard;
+mod langsmith;
 mod live_updates;
 mod outages;
 mod phone;

@@ -7,7 +7,7 @@ use super::links;
 use crate::pages::pieces;
 use crate::query::{SPANS, Span};
 use crate::text::clean;
-use crate::traces::facts::{Moment, TraceProjectRow};
+use crate::traces::facts::{Moment, Shown, TraceProjectRow};
 use crate::traces::query::TracesQuery;
 
 /// Types that LangSmith knows, the usual ones first.
@@ -131,11 +131,19 @@ pub(super) fn empty(moment: &Moment) -> Markup {
                 p.muted.nothing {
                     strong { "No run began in this window" }
                     @if moment.query.is_filtered() { " with these filters. " (links::choice(&TracesQuery { project: moment.query.project.clone(), span: moment.query.span, ..TracesQuery::default() }, "Show all")) "." }
+                    @else if moment.shown.as_ref().is_some_and(is_unread) { ": its runs are still to be read." }
                     @else { ". Choose a longer one above." }
                 }
             }
         }
     }
+}
+
+/// Whether runs of any window may still come, because the agent has not read the project's past.
+fn is_unread(shown: &Shown) -> bool {
+    let project = &shown.project;
+    let is_local = project.source.as_deref() == Some("local");
+    !is_local && (project.last_pull_ms.is_none() || project.backfill_ms != Some(0))
 }
 
 fn set_up() -> Markup {

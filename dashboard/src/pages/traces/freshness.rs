@@ -2,6 +2,7 @@
 //! It judges nothing, see `traces::freshness`.
 
 use maud::{Markup, html};
+use shared_state::TRACE_OPEN_MAX;
 
 use super::links;
 use super::tables::told;
@@ -69,26 +70,16 @@ fn sentence(project: &TraceProjectRow, freshness: &Freshness) -> Markup {
 
 /// All that is known of it.
 pub(super) fn panel(shown: Option<&Shown>) -> Markup {
+    let project = shown.map(|shown| &shown.project);
     html! {
-        section #freshness.card aria-labelledby="freshness-title" {
+        section #freshness.card data-source=[project.and_then(|project| project.source.as_deref())] aria-labelledby="freshness-title" {
             h2 #freshness-title { "Data freshness" }
-            @if let Some(Shown { project, .. }) = shown {
+            @if let Some(project) = project {
                 dl.pairs {
                     dt { "source" } dd.whole { (source(project)) }
-                    dt { "last pull" } dd data-figure="last-pull" { (aged(project.last_pull_ms)) }
-                    dt { "watermark" } dd data-figure="watermark" { @match project.watermark_ms { Some(ms) => (pieces::moment(ms)), None => (told(None)) } }
-                    dt { "lag" } dd data-figure="lag" { @match project.watermark_ms { Some(ms) => (pieces::since(ms)), None => (told(None)) } }
-                    dt { "read since" } dd { @match project.covered_from_ms { Some(ms) => (pieces::moment(ms)), None => (told(None)) } }
-                    dt { "past still to read" } dd data-figure="backfill" { (backfill(project.backfill_ms)) }
-                    dt { "gaps" } dd data-figure="gaps" { @if project.last_pull_ms.is_some() { (gaps(&project.gaps)) } @else { (told(None)) } }
-                    dt { "pending" } dd { (number(project.pending_runs)) }
-                    dt { "settling" } dd { (number(project.settling_runs)) }
-                    dt { "abandoned" } dd { (number(project.abandoned_runs)) }
-                    dt { "HTTP status" } dd data-figure="http" { (told(project.http_status.map(|status| status.to_string()))) }
-                    dt { "requests in 10 s" } dd { (allowed(project.requests_per_10s)) }
-                    dt { "of them left" } dd { (allowed(project.requests_remaining)) }
+                    @if is_local(project) { (received(project)) } @else { (pulled(project)) }
                     dt { "sent by" } dd { (clean(&project.writer)) }
-                    dt { "API" } dd { (told(project.api.as_deref().map(|api| clean(api).into_owned()))) }
+                    dt { "API" } dd data-figure="api" { (told(project.api.as_deref().map(|api| clean(api).into_owned()))) }
                     dt { "error" } dd.whole data-figure="error" {
                         @match project.error.as_deref() {
                             Some("") => span.good { "none" },
@@ -100,6 +91,57 @@ pub(super) fn panel(shown: Option<&Shown>) -> Markup {
             }
         }
     }
+}
+
+fn is_local(project: &TraceProjectRow) -> bool {
+    project.source.as_deref() == Some("local")
+}
+
+/// What an agent that asks LangSmith knows.
+fn pulled(project: &TraceProjectRow) -> Markup {
+    html! {
+        dt { "last pull" } dd data-figure="last-pull" { (aged(project.last_pull_ms)) }
+        dt { "watermark" } dd data-figure="watermark" { (at(project.watermark_ms)) }
+        dt { "lag" } dd data-figure="lag" { @match project.watermark_ms { Some(ms) => (pieces::since(ms)), None => (told(None)) } }
+        dt { "read since" } dd data-figure="covered-from" { (at(project.covered_from_ms)) }
+        dt { "past still to read" } dd data-figure="backfill" { (backfill(project.backfill_ms)) }
+        dt { "gaps" } dd data-figure="gaps" { @if project.last_pull_ms.is_some() { (gaps(&project.gaps)) } @else { (told(None)) } }
+        (open(project))
+        dt { "settling" } dd data-figure="settling" { (number(project.settling_runs)) }
+        dt { "HTTP status" } dd data-figure="http" { (told(project.http_status.map(|status| status.to_string()))) }
+        dt { "requests in 10 s" } dd data-figure="rate" { (allowed(project.requests_per_10s)) }
+        dt { "of them left" } dd data-figure="remaining" { (allowed(project.requests_remaining)) }
+    }
+}
+
+/// What there is to know where nobody asks: programs send by themselves.
+fn received(project: &TraceProjectRow) -> Markup {
+    html! {
+        dt { "last received" } dd data-figure="last-pull" { (aged(project.last_pull_ms)) }
+        dt { "newest run" } dd { (at(project.newest_start_us.map(|us| us / 1_000))) }
+        dt { "oldest run" } dd { (at(project.oldest_start_us.map(|us| us / 1_000))) }
+        (open(project))
+    }
+}
+
+/// Runs without an end, as they are stored: the agent only knows those that it asks about.
+fn open(project: &TraceProjectRow) -> Markup {
+    let counted = |count: u64| {
+        let more = if count >= TRACE_OPEN_MAX {
+            " or more"
+        } else {
+            ""
+        };
+        format!("{}{more}", words::number(count as f64))
+    };
+    html! {
+        dt { "pending" } dd data-figure="pending" { (counted(project.stored_pending)) }
+        dt { "abandoned" } dd data-figure="abandoned" { (counted(project.stored_abandoned)) }
+    }
+}
+
+fn at(ms: Option<i64>) -> Markup {
+    html! { @match ms { Some(ms) => (pieces::moment(ms)), None => (told(None)) } }
 }
 
 fn source(project: &TraceProjectRow) -> Markup {

@@ -45,6 +45,7 @@ pub fn parts(view: &View, moment: Option<&Moment>) -> Parts {
     parts.single.extend([
         Part::new("trace-tiles", tiles),
         Part::new("freshness", freshness::panel(moment.shown.as_ref())),
+        Part::new("trace-errors-note", failed_note(moment.shown.as_ref())),
     ]);
     if let Some(shown) = &moment.shown {
         parts.lists = lists(moment, shown);
@@ -76,7 +77,7 @@ fn lists(moment: &Moment, shown: &Shown) -> Vec<List> {
         ),
         list(
             "trace-errors",
-            &shown.errors,
+            &shown.errors.groups,
             |row| row.group_no,
             |id, row| tables::error(id, shown, row),
         ),
@@ -127,8 +128,7 @@ pub fn page(parts: &Parts, moment: &Moment, theme: Theme) -> Markup {
         stream: Some("/events/traces"),
         theme,
     };
-    // Single runs are found by other ways than what is rolled up, which know no filter.
-    let filtered = moment.query.is_filtered().then_some("not filtered");
+    let is_filtered = moment.query.is_filtered();
     let content = html! {
         div.title-line { h1 { "Traces" } (controls::controls(moment)) }
         (parts.part("trace-projects"))
@@ -139,8 +139,10 @@ pub fn page(parts: &Parts, moment: &Moment, theme: Theme) -> Markup {
             (parts.part("trace-tiles"))
             (charts())
             (groups(parts))
-            div.columns { (slowest(parts, filtered)) (failed(parts, filtered)) }
-            div.columns { (pending(parts, filtered)) (feedback(parts)) }
+            div.columns {
+                div { (slowest(parts, is_filtered)) (pending(parts)) }
+                div { (failed(parts)) (feedback(parts)) }
+            }
             div.columns { (parts.part("freshness")) (checks(parts)) }
         }
     };
@@ -213,7 +215,7 @@ fn charts() -> Markup {
 fn card(
     key: &str,
     title: &str,
-    note: &str,
+    note: Markup,
     empty: (&str, &str),
     head: Markup,
     parts: &Parts,
@@ -222,7 +224,7 @@ fn card(
     let heading = format!("{list}-title");
     html! {
         section.card aria-labelledby=(heading) {
-            div.card-head { h2 id=(heading) { (title) } @if !note.is_empty() { span.muted { (note) } } }
+            div.card-head { h2 id=(heading) { (title) } span.muted { (note) } }
             div.scroll tabindex="0" role="group" aria-labelledby=(heading) {
                 table.list.traces { thead { tr { (head) } } tbody id=(list) { @if let Some(list) = parts.list(&list) { (list) } } }
             }
@@ -247,37 +249,48 @@ fn groups(parts: &Parts) -> Markup {
         ("num", "Cost"),
     ];
     html! {
-        (card("models", "By model", "LLM runs", ("No LLM runs", "No run of a language model began in this window."), columns(&["Model"], &of_models), parts))
-        (card("names", "By name", "the most frequent", ("No runs", "No run began in this window."), columns(&["Name", "Type"], &[("num", "Tokens"), ("num", "Cost")]), parts))
+        (card("models", "By model", html! { "LLM runs" }, ("No LLM runs", "No run of a language model began in this window."), columns(&["Model"], &of_models), parts))
+        (card("names", "By name", html! { "the most frequent" }, ("No runs", "No run began in this window."), columns(&["Name", "Type"], &[("num", "Tokens"), ("num", "Cost")]), parts))
     }
 }
 
-fn slowest(parts: &Parts, filtered: Option<&str>) -> Markup {
+fn slowest(parts: &Parts, is_filtered: bool) -> Markup {
+    let (title, one) = match is_filtered {
+        true => ("Slowest runs", "Run"),
+        false => ("Slowest traces", "Trace"),
+    };
     let head = html! {
-        th scope="col" { "Trace" } th.num scope="col" { "Latency" } th scope="col" { "Started" }
+        th scope="col" { (one) } th.num scope="col" { "Latency" } th scope="col" { "Started" }
         th scope="col" { span.hidden { "In LangSmith" } }
     };
     card(
         "slowest",
-        "Slowest traces",
-        filtered.unwrap_or_default(),
-        (
-            "Nothing ended",
-            "No trace that began in this window has ended.",
-        ),
+        title,
+        html! {},
+        ("Nothing ended", "None that began in this window has ended."),
         head,
         parts,
     )
 }
 
-fn failed(parts: &Parts, filtered: Option<&str>) -> Markup {
+/// What the list of failed runs counts.
+fn failed_note(shown: Option<&Shown>) -> Markup {
+    let is_partial = shown.is_some_and(|shown| shown.errors.is_partial);
+    html! {
+        span #trace-errors-note.muted {
+            @if is_partial { "only the newest are counted: there are too many" } @else { "numbers, ids and quotes count as equal" }
+        }
+    }
+}
+
+fn failed(parts: &Parts) -> Markup {
     let head = html! {
         th.num scope="col" { "Count" } th scope="col" { "Error" } th scope="col" { "Last" } th scope="col" { "Run" }
     };
     card(
         "errors",
         "Failed runs by message",
-        filtered.unwrap_or("numbers, ids and quotes count as equal"),
+        html! { (parts.part("trace-errors-note")) },
         (
             "Nothing failed",
             "No run that began in this window has failed.",
@@ -287,7 +300,7 @@ fn failed(parts: &Parts, filtered: Option<&str>) -> Markup {
     )
 }
 
-fn pending(parts: &Parts, filtered: Option<&str>) -> Markup {
+fn pending(parts: &Parts) -> Markup {
     let head = html! {
         th scope="col" { "Run" } th scope="col" { "Type" } th scope="col" { "State" } th.num scope="col" { "For" }
         th scope="col" { span.hidden { "In LangSmith" } }
@@ -295,7 +308,7 @@ fn pending(parts: &Parts, filtered: Option<&str>) -> Markup {
     card(
         "pending",
         "Pending and abandoned",
-        filtered.unwrap_or("oldest first"),
+        html! { "whenever they began" },
         ("Nothing pending", "Every run that was read has ended."),
         head,
         parts,
@@ -307,7 +320,7 @@ fn feedback(parts: &Parts) -> Markup {
     card(
         "feedback",
         "Feedback",
-        "",
+        html! {},
         (
             "No feedback",
             "No run that began in this window has feedback that was received.",
@@ -325,7 +338,7 @@ fn checks(parts: &Parts) -> Markup {
     card(
         "checks",
         "Completeness",
-        "closed days",
+        html! { "closed days" },
         (
             "Not checked yet",
             "Once a day is over, its count in LangSmith is compared with what is stored.",

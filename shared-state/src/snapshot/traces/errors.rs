@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::pieces::{DAY_MS, HOUR_MS, cut, round};
 use super::runs::run;
 use super::{Result, Snapshot, run_columns, unsigned};
-use crate::{TimeMs, TraceErrorGroup};
+use crate::{TimeMs, TraceErrorGroup, TraceErrors, TraceFilter};
 
 /// Groups of a project are at most about a thousand, see `apply`.
 const GROUPS_MAX: usize = 1_001;
@@ -43,16 +43,22 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
 
 impl Snapshot<'_> {
     /// The groups with most failed runs in a window, of all runs and of roots: a failed run fails those above it, with the
-    /// same message. The window is rounded to minutes like that of `trace_window`.
+    /// same message. The window is rounded to minutes like that of `trace_window`. With a filter the failed runs themselves
+    /// are counted, the newest first, up to a bound.
     pub fn trace_errors(
         &self,
         project_no: i64,
         from_ms: TimeMs,
         to_ms: TimeMs,
+        filter: &TraceFilter,
         limit: usize,
-    ) -> Result<Vec<TraceErrorGroup>> {
+    ) -> Result<TraceErrors> {
         let marks = self.trace_marks()?;
         let (from_ms, to_ms) = round(from_ms, to_ms, &marks);
+        let limit = limit.min(GROUPS_MAX);
+        if let Some(chosen) = self.trace_chosen(project_no, filter)? {
+            return self.trace_errors_of(project_no, &chosen, (from_ms, to_ms), limit);
+        }
         let mut counts: HashMap<i64, (i64, i64)> = HashMap::new();
         for piece in cut(from_ms, to_ms, DAY_MS, &marks) {
             let sql = match piece.length_ms {
@@ -71,18 +77,25 @@ impl Snapshot<'_> {
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|(group_no, (runs, _))| (std::cmp::Reverse(*runs), *group_no));
-        counts.truncate(limit.min(GROUPS_MAX));
+        counts.truncate(limit);
         let mut groups = Vec::with_capacity(counts.len());
         for (group_no, (runs, roots)) in counts {
-            let message = self.one(MESSAGE, [group_no], |row| row.get(0))?;
             groups.push(TraceErrorGroup {
                 group_no,
-                message: message.unwrap_or_default(),
+                message: self.trace_error_message(group_no)?,
                 runs: unsigned(runs),
                 roots: unsigned(roots),
                 example: self.one(EXAMPLE, params![group_no, from_ms, to_ms], run)?,
             });
         }
-        Ok(groups)
+        Ok(TraceErrors {
+            groups,
+            is_partial: false,
+        })
+    }
+
+    pub(super) fn trace_error_message(&self, group_no: i64) -> Result<String> {
+        let message = self.one(MESSAGE, [group_no], |row| row.get(0))?;
+        Ok(message.unwrap_or_default())
     }
 }

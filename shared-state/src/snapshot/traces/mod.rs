@@ -1,7 +1,9 @@
 //! The questions of the Traces page: projects, windows of roll-ups, the slowest, the failed, the pending, one run.
 //! What was not received is absent, never zero.
 
+mod chosen;
 mod errors;
+mod failed;
 mod family;
 mod pieces;
 mod projects;
@@ -34,7 +36,9 @@ pub(super) fn queries() -> Vec<(&'static str, &'static str)> {
         projects::QUERIES,
         window::QUERIES,
         runs::QUERIES,
+        chosen::QUERIES,
         errors::QUERIES,
+        failed::QUERIES,
         run::QUERIES,
         family::QUERIES,
     ]

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::{Result, Snapshot, bounded, unsigned};
-use crate::{TimeMs, TraceDayCheck, TraceProjectRow};
+use crate::{TRACE_OPEN_MAX, TimeMs, TraceDayCheck, TraceProjectRow};
 
 /// Projects looked at; a bridge pulls a handful.
 const PROJECTS_MAX: i64 = 1_000;
@@ -13,7 +13,11 @@ const PROJECTS: &str = "
         p.covered_from_ms, p.backfill_ms, p.pending_runs, p.settling_runs, p.abandoned_runs, p.gaps, p.http_status,
         p.requests_per_10s, p.requests_remaining, p.error, i.name, p.updated_ms,
         (SELECT min(start_us) FROM trace_runs r WHERE r.project_no = p.project_no),
-        (SELECT max(start_us) FROM trace_runs r WHERE r.project_no = p.project_no)
+        (SELECT max(start_us) FROM trace_runs r WHERE r.project_no = p.project_no),
+        (SELECT count(*) FROM (SELECT 1 FROM trace_runs r WHERE r.project_no = p.project_no AND r.status = 'pending'
+            AND coalesce(r.is_abandoned, 0) = 0 LIMIT ?2)),
+        (SELECT count(*) FROM (SELECT 1 FROM trace_runs r WHERE r.project_no = p.project_no AND r.status = 'pending'
+            AND coalesce(r.is_abandoned, 0) = 1 LIMIT ?2))
     FROM trace_projects p JOIN instances i ON i.instance_id = p.writer_id ORDER BY p.project_no LIMIT ?1";
 const DAY_CHECKS: &str = "
     SELECT c.day_ms, c.server_runs, c.read_runs, c.checked_ms,
@@ -28,7 +32,11 @@ impl Snapshot<'_> {
     /// All projects, in the order in which they were first heard of.
     pub fn trace_projects(&self) -> Result<Vec<TraceProjectRow>> {
         let count = |value: Option<i64>| value.map(unsigned);
-        self.all(PROJECTS, [PROJECTS_MAX], |row| {
+        let params = params![
+            PROJECTS_MAX,
+            i64::try_from(TRACE_OPEN_MAX).unwrap_or(i64::MAX)
+        ];
+        self.all(PROJECTS, params, |row| {
             let gaps: Option<String> = row.get(13)?;
             Ok(TraceProjectRow {
                 project_no: row.get(0)?,
@@ -55,6 +63,8 @@ impl Snapshot<'_> {
                 updated_ms: row.get(19)?,
                 oldest_start_us: row.get(20)?,
                 newest_start_us: row.get(21)?,
+                stored_pending: unsigned(row.get(22)?),
+                stored_abandoned: unsigned(row.get(23)?),
             })
         })
     }
