@@ -5,6 +5,12 @@ use std::fmt;
 
 use reqwest::header::HeaderValue;
 
+/// How LangSmith's keys begin, the older form last.
+const FORMS: [&str; 2] = ["lsv2_", "ls__"];
+
+/// Shorter than any key of these forms.
+const FORM_BYTES_MIN: usize = 20;
+
 /// A LangSmith API key. Neither `Debug` nor any other way of printing shows it.
 #[derive(Clone)]
 pub(crate) struct ApiKey {
@@ -36,6 +42,21 @@ impl ApiKey {
     }
 }
 
+impl ApiKey {
+    /// An answer without the key: a program that printed it has it in its runs, and it must not be stored with them. A key that
+    /// does not have LangSmith's form may be a word that runs hold for other reasons, and stays.
+    pub(crate) fn redact_answer(&self, body: Vec<u8>) -> Vec<u8> {
+        let has_form = FORMS.iter().any(|form| self.secret.starts_with(form));
+        if !has_form || self.secret.len() < FORM_BYTES_MIN {
+            return body;
+        }
+        match std::str::from_utf8(&body) {
+            Ok(text) if text.contains(&self.secret) => self.redact(text).into_bytes(),
+            _ => body,
+        }
+    }
+}
+
 impl fmt::Debug for ApiKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ApiKey([key])")
@@ -51,6 +72,18 @@ mod tests {
         let key = ApiKey::new("lsv2_pt_secret".into()).unwrap();
         assert!(!format!("{key:?} {:?}", key.header()).contains("secret"));
         assert_eq!(key.redact("bad key lsv2_pt_secret!"), "bad key [key]!");
+    }
+
+    #[test]
+    fn an_answer_loses_a_key_of_langsmiths_form_and_keeps_a_word() {
+        let redact = |key: &str, body: &str| {
+            let key = ApiKey::new(key.into()).unwrap();
+            String::from_utf8(key.redact_answer(body.into())).unwrap()
+        };
+        let secret = "lsv2_pt_0123456789abcdef";
+        let body = format!(r#"{{"error":"bad {secret}"}}"#);
+        assert_eq!(redact(secret, &body), r#"{"error":"bad [key]"}"#);
+        assert_eq!(redact("test", r#"{"name":"test"}"#), r#"{"name":"test"}"#);
     }
 
     #[test]

@@ -320,7 +320,16 @@ mod tests {
                 .advice("LANGCHAIN_API_KEY", cloud)
         };
         assert!(advice(401, "{}", true).starts_with("LANGCHAIN_API_KEY is not accepted"));
-        assert!(advice(403, "{}", true).contains("https://eu.api.smith.langchain.com"));
+        for status in [401, 403] {
+            let of_the_cloud = advice(status, "{}", true);
+            let region = "a key of another region needs LANGSMITH_ENDPOINT, such as https://eu.api.smith.langchain.com";
+            assert!(of_the_cloud.contains(region), "{of_the_cloud}");
+            let elsewhere = advice(status, "{}", false);
+            assert!(
+                elsewhere.ends_with("check LANGSMITH_ENDPOINT"),
+                "{elsewhere}"
+            );
+        }
         assert!(
             advice(
                 403,

@@ -160,7 +160,8 @@ impl Client {
         let response = request.send().await.map_err(|error| self.explain(&error))?;
         self.note_headers(path, &response);
         if response.status() == StatusCode::OK {
-            return self.read_body(response, BODY_BYTES_MAX).await;
+            let body = self.read_body(response, BODY_BYTES_MAX).await?;
+            return Ok(self.key.redact_answer(body));
         }
         Err(AskError::Refused(self.read_refusal(response).await))
     }

@@ -14,6 +14,29 @@ fn last_state(store: &Store) -> Option<AlertState> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deprecation_without_a_date_is_an_alert_and_one_that_is_denied_is_none() {
+    for (value, is_raised) in [("true", true), ("@1767225600", true), ("false", false)] {
+        let mut world = World::with_runs(3, now_ms(), 60_000);
+        world.headers = vec![("deprecation", value.into())];
+        let server = ContractServer::start(world).await;
+        let coordinator = Coordinator::default();
+        let _bridge = coordinator.start(&server, &[]).await;
+        coordinator
+            .wait_until("it has pulled", SOON, |store| {
+                last_state(store).is_some() && store.metric("watermark_ms").is_some()
+            })
+            .await;
+        let state = last_state(&coordinator.store());
+        let expected = if is_raised {
+            AlertState::Firing
+        } else {
+            AlertState::Resolved
+        };
+        assert_eq!(state, Some(expected), "{value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_announced_end_is_an_alert_until_it_is_no_longer_announced() {
     let mut world = World::with_runs(3, now_ms(), 60_000);
     let date = "Sun, 31 Jan 2027 00:00:00 GMT";

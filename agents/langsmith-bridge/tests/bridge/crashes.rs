@@ -52,6 +52,63 @@ async fn killed_forty_times_while_it_reads_2000_runs_the_rows_equal_the_servers(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_middle_of_a_page_it_goes_on_with_that_page_and_reads_no_earlier_one_again() {
+    // Beyond the overlap and final; a page of ten such rows does not fit one line.
+    let mut world = World::with_runs(60, now_ms() - 3_600_000, 20 * 3_600_000);
+    world.edit_runs(|run| {
+        run.fields["error"] = "e".repeat(15_000).into();
+        run.fields["metadata"]["text"] = "m".repeat(20_000).into();
+    });
+    let server = ContractServer::start(world).await;
+    let coordinator = Coordinator::default();
+    let flags = ["--page-size=10", "--overlap=1m"];
+    // Whole pages, each in several lines, then one line of the next page that is stored, and the bridge is gone.
+    let mut lines = 0;
+    loop {
+        lines += 1;
+        coordinator.store().falls_silent = Some((lines, true));
+        coordinator.store().is_silent = false;
+        let bridge = coordinator.start(&server, &flags).await;
+        coordinator
+            .wait_until("a line is not answered", crate::SOON, |store| {
+                store.is_silent
+            })
+            .await;
+        bridge.kill().await;
+        let store = coordinator.store();
+        if store.rows.len() >= 20
+            && store
+                .batches
+                .last()
+                .is_some_and(|(_, has_cursor)| !has_cursor)
+        {
+            break;
+        }
+    }
+    let stored = coordinator.store().rows.len();
+    assert!(stored < 60, "some are left: {stored}");
+    coordinator.store().falls_silent = None;
+    server.world().requests.clear();
+    let _bridge = coordinator.start(&server, &flags).await;
+    coordinator
+        .wait_until("all is stored", crate::SOON, |store| store.rows.len() == 60)
+        .await;
+    coordinator.store().assert_rows_equal(&server.world());
+    let world = server.world();
+    let first = world.run_queries()[0];
+    assert!(
+        first["cursor"].is_string(),
+        "the page, not the window: {first}"
+    );
+    let pages = world.run_queries().into_iter();
+    let pages = pages.filter(|query| query.get("cursor").is_some()).count();
+    assert!(
+        pages <= 60 / 10 - stored / 10,
+        "{pages} pages after {stored} rows"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_between_any_two_batches_no_page_is_skipped() {
     let seed = fastrand::u64(..);
     println!("seed {seed}"); // shown when the test fails

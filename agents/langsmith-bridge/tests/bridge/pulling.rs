@@ -66,6 +66,30 @@ async fn rows_that_come_twice_are_stored_once() {
     assert_eq!(stored, 100, "an unchanged row is not sent again");
 }
 
+/// Of the windows that read everything: those of sweeps are about an end or feedback, and are bounded by that.
+fn assert_windows_are_short_and_the_newest_come_first(world: &World) {
+    let ms = |query: &serde_json::Value, name: &str| {
+        let time: jiff::Timestamp = query[name].as_str().unwrap().parse().unwrap();
+        time.as_millisecond()
+    };
+    let queries = world.run_queries().into_iter();
+    let whole = queries.filter(|query| query.get("filter").is_none() && query.get("ids").is_none());
+    let windows: Vec<(i64, i64)> = whole
+        .map(|query| (ms(query, "min_start_time"), ms(query, "max_start_time")))
+        .collect();
+    let oldest_ms = now_ms() - 401 * 24 * HOUR_MS;
+    for (from_ms, to_ms) in &windows {
+        assert!(to_ms - from_ms <= 7 * 24 * HOUR_MS, "{windows:?}");
+        assert!(*from_ms > oldest_ms, "LangSmith keeps nothing older");
+    }
+    let older: Vec<i64> = (windows.iter())
+        .filter(|(_, to_ms)| *to_ms < now_ms() - 25 * HOUR_MS)
+        .map(|(from_ms, _)| *from_ms)
+        .collect();
+    assert!(older.len() > 20, "{older:?}");
+    assert!(older.is_sorted_by(|a, b| a >= b), "{older:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_start_reads_as_far_back_as_it_is_told() {
     let server = ContractServer::start(World::with_runs(300, now_ms(), 30 * 24 * HOUR_MS)).await;
@@ -80,6 +104,7 @@ async fn the_first_start_reads_as_far_back_as_it_is_told() {
         .await;
     coordinator.store().assert_rows_equal(&server.world());
     server.assert_contract_was_kept();
+    assert_windows_are_short_and_the_newest_come_first(&server.world());
 
     let coordinator = Coordinator::default();
     let _bridge = coordinator

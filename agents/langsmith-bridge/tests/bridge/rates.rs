@@ -47,6 +47,21 @@ async fn a_refusal_for_too_many_requests_lowers_the_rate_of_its_kind_and_is_coun
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_configured_rate_is_kept_to() {
+    let server = ContractServer::start(World::with_runs(80, now_ms(), 60_000)).await;
+    let coordinator = Coordinator::default();
+    let begun = Instant::now();
+    let flags = ["--page-size=1", "--requests-per-10s=50"];
+    let _bridge = coordinator.start(&server, &flags).await;
+    coordinator
+        .wait_until("80 runs are stored", SOON, |store| store.rows.len() == 80)
+        .await;
+    // Fifty at once, and thirty more at five in a second.
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(5_500), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_says_that_none_are_left_is_left_alone_until_its_count_begins_anew() {
     let mut world = World::with_runs(30, now_ms(), 60_000);
     world.headers = vec![

@@ -175,6 +175,9 @@ async fn the_key_is_nowhere_to_be_seen() {
     ] {
         world.faults.push(("/runs/query", fault));
     }
+    // A traced program has printed it.
+    world.run_mut(7).fields["error"] = format!("refused: {KEY}").into();
+    world.run_mut(8).fields["metadata"]["environment"] = KEY.into();
     let server = ContractServer::start(world).await;
     let coordinator = Coordinator::default();
     let environment = [
@@ -189,6 +192,10 @@ async fn the_key_is_nowhere_to_be_seen() {
     assert!(!bridge.command_line().contains(KEY));
     bridge.stop().await;
     let store = coordinator.store();
-    assert!(!store.output.is_empty() && !store.output.contains(KEY));
+    // The words of the HTTP client's own log.
+    assert!(store.output.contains("starting new connection"));
+    assert!(!store.output.contains(KEY));
+    let row = &store.rows[&langsmith_test_server::run_id(7)];
+    assert_eq!(row["error"], "refused: [key]");
     assert!(!format!("{:?}{:?}", store.cursors, store.events).contains(KEY));
 }
