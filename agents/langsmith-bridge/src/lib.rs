@@ -3,9 +3,9 @@
 //!
 //! # Layout, in the order in which data flows
 //! * `flags`, `spans`, `agents_file`, `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
-//! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`: what `--check` does instead.
+//! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`, `check_questions`: what `--check` does instead.
 //! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`, `pull`: what is remembered. Pure.
-//! * `puller`, `windows`, `ask_page`, `committing`, `refusals`, `server_questions`, `place`, `project`, `api_choice`, `refused_fields`: doing what the
+//! * `puller`, `windows`, `ask_page`, `committing`, `refusals`, `server_questions`, `place`, `day_count`, `project`, `api_choice`, `refused_fields`: doing what the
 //!   plan says, for several projects in turn.
 //! * `connection`, `asker`, `request_class`, `pace`, `learned_rates`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //!   `deprecation`: what the answers say of the API's future.
@@ -23,9 +23,11 @@ mod asker;
 mod bar;
 mod bridge;
 mod check;
+mod check_questions;
 mod client;
 mod committing;
 mod connection;
+mod day_count;
 mod days;
 mod deprecation;
 mod dry_run;

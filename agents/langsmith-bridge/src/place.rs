@@ -1,25 +1,21 @@
 //! Responsible for what is known of one configured project: where reading has come, what stops it, what is under way.
 //! It asks nothing and stores nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use agent_sdk::Status;
 
 use crate::api_choice::NotFound;
-use crate::days::is_over;
+use crate::day_count::DayCount;
 use crate::figures::Figures;
-use crate::plan::{DAY_MS, Policy, SEAM_MS, Step, day_of, next_step, older_step, sweep_step};
+use crate::plan::{Policy, Step, next_step, older_step, sweep_step};
 use crate::progress::Progress;
 use crate::project::Project;
-use crate::pull::{Pull, PullKind, Span};
+use crate::pull::{Pull, PullKind};
 use crate::reading::SeenRun;
 use crate::run_row::RunRow;
 use crate::trouble::Trouble;
-
-/// Most runs of a day that are told apart while they are counted; some 40 MB. Beyond, each row counts, so that a row that comes
-/// twice makes the day look different from the server's count, and it is read again.
-const COUNTED_MAX: usize = 1_000_000;
 
 /// In so many steps one is for what changed lately and one for what is old, if there is anything: an eighth of the rate each.
 const STEPS_OF_A_ROUND: u32 = 8;
@@ -202,58 +198,12 @@ impl Place {
     }
 }
 
-/// The runs of a day, each once, counted while the day is read. A restart in the middle forgets them, and the day is read again.
-#[derive(Debug)]
-pub(crate) struct DayCount {
-    kind: PullKind,
-    span: Span,
-    day_ms: i64,
-    known: HashSet<u128>,
-    beyond: u64,
-}
-
-impl DayCount {
-    fn of(pull: &Pull, now_ms: i64, policy: &Policy) -> Option<Self> {
-        let day_ms = pull.span.from_ms;
-        let to_ms = match pull.kind {
-            PullKind::Backfill => pull.span.to_ms - SEAM_MS,
-            _ => pull.span.to_ms,
-        };
-        let is_day = day_of(day_ms) == day_ms && to_ms == day_ms + DAY_MS;
-        (is_day && is_over(day_ms, now_ms, policy)).then(|| Self {
-            kind: pull.kind,
-            span: pull.span,
-            day_ms,
-            known: HashSet::new(),
-            beyond: 0,
-        })
-    }
-
-    fn note(&mut self, row: &RunRow) {
-        let starts_in = |us: i64| day_of(us.div_euclid(1_000)) == self.day_ms;
-        if !row.start_us.is_some_and(starts_in) {
-            return;
-        }
-        let id = row.run_id.bytes().filter(|byte| *byte != b'-');
-        let id = id.fold(0_u128, |id, digit| {
-            (id << 4) | u128::from(char::from(digit).to_digit(16).unwrap_or(0))
-        });
-        if self.known.len() < COUNTED_MAX {
-            self.known.insert(id);
-        } else if !self.known.contains(&id) {
-            self.beyond += 1;
-        }
-    }
-
-    fn runs(&self) -> u64 {
-        self.known.len() as u64 + self.beyond
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::DAY_MS;
     use crate::plan::tests::{NOW_MS, policy};
+    use crate::pull::Span;
 
     #[test]
     fn what_is_always_new_leaves_its_turn_to_what_changed_and_to_what_is_old() {

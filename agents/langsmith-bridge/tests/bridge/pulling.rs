@@ -163,6 +163,34 @@ async fn questions_name_their_window_and_fields_and_never_what_users_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_chooses_fields_and_contents_and_how_large_they_may_be() {
+    let mut world = World::with_runs(3, now_ms(), HOUR_MS);
+    world.run_mut(1).fields["inputs"]["question"] = "q".repeat(500).into();
+    let server = ContractServer::start(world).await;
+    let coordinator = Coordinator::default();
+    let flags = [
+        "--selects=+OUTPUTS_PREVIEW,-TAGS",
+        "--inputs",
+        "--content-bytes-max=100",
+    ];
+    let bridge = coordinator.start(&server, &flags).await;
+    coordinator
+        .wait_until("3 runs are stored", SOON, |store| store.rows.len() == 3)
+        .await;
+    bridge.kill().await;
+    let store = coordinator.store();
+    let row = |n: usize| &store.rows[&langsmith_test_server::run_id(n)];
+    assert_eq!(row(0)["inputs"], json!({"question": "private"}));
+    assert_eq!(row(0)["outputs_preview"], "private");
+    assert!(row(0).get("tags").is_none() && row(0).get("outputs").is_none());
+    assert!(!row(1)["inputs"].to_string().contains("qqq"), "too large");
+    assert!(
+        row(1)["inputs"].to_string().contains("51"),
+        "its size stays"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn large_rows_are_cut_into_lines_and_only_the_last_brings_the_cursor() {
     let mut world = World::with_runs(60, now_ms(), HOUR_MS);
     world.edit_runs(|run| {
