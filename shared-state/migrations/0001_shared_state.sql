@@ -294,6 +294,21 @@ CREATE TABLE trace_run_contents (
     error_preview   TEXT
 ) STRICT;
 
+-- Feedback on runs that came piece by piece (records of kind `langsmith_feedback`); `trace_runs.feedback` is made of all of a run's.
+CREATE TABLE trace_feedback (
+    feedback_no  INTEGER PRIMARY KEY,         -- in the order of arrival
+    run_no       INTEGER NOT NULL REFERENCES trace_runs (run_no) ON DELETE CASCADE,
+    feedback_id  TEXT    NOT NULL,            -- sent again it replaces itself
+    key          TEXT    NOT NULL,
+    score        REAL,
+    value        TEXT,
+    comment      TEXT,
+    source       TEXT,
+    is_error     INTEGER NOT NULL CHECK (is_error IN (0, 1)),
+    received_ms  INTEGER NOT NULL,            -- first stored
+    UNIQUE (run_no, feedback_id)
+) STRICT;
+
 -- Runs that are counted together.
 CREATE TABLE trace_series (
     series_no  INTEGER PRIMARY KEY,

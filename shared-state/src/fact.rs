@@ -284,7 +284,7 @@ pub struct PutRow {
 pub struct RecordsBatch {
     /// Who sent them.
     pub instance_id: i64,
-    /// `langsmith_run`, `langsmith_project` or `langsmith_day_check`; any other kind is refused.
+    /// `langsmith_run`, `langsmith_feedback`, `langsmith_project` or `langsmith_day_check`; any other kind is refused.
     pub kind: String,
     /// The rows as the agent sent them.
     pub rows: Vec<Value>,

@@ -261,3 +261,137 @@ async fn a_project_states_the_present_and_a_day_its_check() {
     assert!(error.to_string().contains("row 0: day_ms"), "{error}");
     thread.join(std::time::Duration::from_secs(5)).unwrap();
 }
+
+fn piece(id: &str, run: &str, more: &Value) -> Value {
+    let mut piece = json!({"feedback_id": id, "run_id": run, "key": "good"});
+    piece
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    piece
+}
+
+#[tokio::test]
+async fn pieces_of_feedback_add_up_each_once_in_the_run_and_in_its_roll_ups() {
+    let place = place();
+    let Opened { writer, thread, .. } = place.open();
+    let id = writer
+        .register_agents(vec![agent("collector", 1)], T0)
+        .await
+        .unwrap()[0]
+        .instance_id;
+    let run = json!({"run_id": "r", "project_id": "p", "run_type": "llm", "status": "success", "start_us": T0 * 1_000});
+    send(&writer, id, "langsmith_run", vec![run], 1)
+        .await
+        .unwrap();
+    let pieces = vec![
+        piece(
+            "1",
+            "r",
+            &json!({"score": 1, "comment": "why", "source": "api"}),
+        ),
+        piece("2", "r", &json!({"score": 0.25})),
+        piece(
+            "3",
+            "r",
+            &json!({"key": "note", "value": "fine", "is_error": true}),
+        ),
+    ];
+    send(&writer, id, "langsmith_feedback", pieces, 2)
+        .await
+        .unwrap();
+    // Sent again, and changed.
+    let changed = piece("2", "r", &json!({"score": 0.5, "source": "app"}));
+    send(&writer, id, "langsmith_feedback", vec![changed], 3)
+        .await
+        .unwrap();
+    let text: String = place
+        .raw()
+        .query_row("SELECT feedback FROM trace_runs", [], |row| row.get(0))
+        .unwrap();
+    let stats: Value = serde_json::from_str(&text).unwrap();
+    let spread = (0.125_f64).sqrt();
+    assert_eq!(
+        stats["good"],
+        json!({"n": 2, "avg": 0.75, "min": 0.5, "max": 1.0, "stdev": spread, "values": {}, "comments": ["why"],
+            "sources": ["api", "app"], "errors": 0, "contains_thread_feedback": false})
+    );
+    assert_eq!(
+        (
+            &stats["note"]["n"],
+            &stats["note"]["avg"],
+            &stats["note"]["values"],
+            &stats["note"]["errors"]
+        ),
+        (&json!(1), &Value::Null, &json!({"fine": 1}), &json!(1))
+    );
+    let text: String = place
+        .raw()
+        .query_row("SELECT feedback FROM trace_days", [], |row| row.get(0))
+        .unwrap();
+    let counted: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (
+            &counted["good"][0],
+            &counted["good"][2],
+            &counted["note"][0]
+        ),
+        (&json!(2), &json!("1.5"), &json!(1))
+    );
+    assert_eq!(place.count("SELECT count(*) FROM trace_feedback"), 3);
+    place
+        .raw()
+        .execute_batch("PRAGMA foreign_keys = ON; DELETE FROM trace_runs")
+        .unwrap();
+    assert_eq!(
+        place.count("SELECT count(*) FROM trace_feedback"),
+        0,
+        "it goes with its run"
+    );
+    thread.join(std::time::Duration::from_secs(5)).unwrap();
+}
+
+#[tokio::test]
+async fn feedback_needs_a_run_or_a_project_and_has_a_bound_and_what_is_refused_leaves_nothing() {
+    let place = place();
+    let Opened { writer, thread, .. } = place.open();
+    let id = writer
+        .register_agents(vec![agent("collector", 1)], T0)
+        .await
+        .unwrap()[0]
+        .instance_id;
+    let send_all = |pieces: Vec<Value>| send(&writer, id, "langsmith_feedback", pieces, 1);
+    let named = || piece("1", "r", &json!({"project_id": "p"}));
+    let error = send_all(vec![named(), piece("2", "other", &json!({}))])
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("run other is not known"),
+        "{error}"
+    );
+    assert_eq!(place.count("SELECT count(*) FROM trace_runs"), 0);
+    send_all(vec![named()]).await.unwrap();
+    // The run is known by now, and stays in its project.
+    let elsewhere = piece("2", "r", &json!({"project_id": "q"}));
+    send_all(vec![elsewhere, piece("3", "r", &json!({}))])
+        .await
+        .unwrap();
+    assert_eq!(place.count("SELECT count(*) FROM trace_runs JOIN trace_projects USING (project_no) WHERE project_id = 'p'"), 1);
+    let many = |from: usize, to: usize| {
+        (from..=to)
+            .map(|n| piece(&n.to_string(), "r", &json!({})))
+            .collect::<Vec<_>>()
+    };
+    send_all(many(4, 200)).await.unwrap();
+    let error = send_all(many(200, 201)).await.unwrap_err();
+    assert!(error.to_string().contains("more than 200"), "{error}");
+    send_all(many(1, 200)).await.unwrap();
+    assert_eq!(place.count("SELECT count(*) FROM trace_feedback"), 200);
+    for odd in [
+        json!({"feedback_id": "1", "run_id": "r"}),
+        json!({"feedback_id": "1", "run_id": "r", "key": "k", "score": "high"}),
+    ] {
+        assert!(send_all(vec![odd]).await.is_err());
+    }
+    thread.join(std::time::Duration::from_secs(5)).unwrap();
+}

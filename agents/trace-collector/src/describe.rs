@@ -17,7 +17,6 @@ pub(crate) fn describe(row: &Map<String, Value>) -> String {
     line.push_str(&"  ".repeat(depth.min(10)));
     let mut words = vec![text("run_type"), text("name"), text("status")];
     if text("status").is_none() {
-        words.push(row.get("feedback").map(|_| "feedback on"));
         words.push(text("run_id"));
     }
     line.push_str(&words.into_iter().flatten().collect::<Vec<_>>().join(" "));
@@ -36,6 +35,21 @@ pub(crate) fn describe(row: &Map<String, Value>) -> String {
         write!(line, ": {first}").expect("writing to a string cannot fail");
     }
     line
+}
+
+/// What a piece of feedback tells: `good 0.5 on RUN in default`.
+pub(crate) fn describe_feedback(row: &Map<String, Value>) -> String {
+    let text = |name: &str| row.get(name).and_then(Value::as_str);
+    let score = row.get("score").map(Value::to_string);
+    let words = [
+        text("key"),
+        score.as_deref().or_else(|| text("value")),
+        Some("on"),
+        text("run_id"),
+        text("project").map(|_| "in"),
+        text("project"),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -62,9 +76,10 @@ mod tests {
             ),
             "tool t error: E: no"
         );
+        let piece = json!({"run_id": "r", "key": "good", "score": 0.5, "project": "p"});
         assert_eq!(
-            line(&json!({"run_id": "r", "feedback": {}, "project": "p"})),
-            "feedback on r in p"
+            describe_feedback(piece.as_object().unwrap()),
+            "good 0.5 on r in p"
         );
     }
 }

@@ -1,20 +1,16 @@
-//! Responsible for feedback on runs: what was sent, and the figures by key that LangSmith calls `feedback_stats`.
-//! It does not know the runs.
-
-use std::collections::BTreeMap;
+//! Responsible for a piece of feedback on a run: from what was sent to the row that the shared state takes.
+//! It does not know the run, and adds nothing up: the shared state does, as it alone knows what came before a restart.
 
 use langsmith_values::{cut, is_uuid};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
+use crate::known_runs::Project;
 use crate::refusal::Refusal;
 use crate::submission::Fields;
 
-/// Pieces of feedback that are remembered for one run; more come only from programs that loop.
-const PIECES_MAX: usize = 200;
-
-/// Comments that are kept for one key, and how long each may be.
-const COMMENTS_MAX: usize = 10;
-const COMMENT_BYTES_MAX: usize = 500;
+/// Longest comment and value that are kept: the figures of a run repeat them.
+const TEXT_BYTES_MAX: usize = 500;
 
 /// One piece of feedback.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,20 +19,25 @@ pub struct Feedback {
     pub run_id: String,
     /// The run's project, where it was sent.
     pub project_id: Option<String>,
-    /// Identifies the piece: sent again it replaces itself.
-    pub id: String,
+    /// Identifies the piece: sent again it replaces itself. Absent where none was sent.
+    pub id: Option<String>,
     /// What was judged.
     pub key: String,
-    score: Option<f64>,
-    value: Option<String>,
-    comment: Option<String>,
-    source: Option<String>,
-    is_error: bool,
+    /// How it was judged.
+    pub score: Option<f64>,
+    /// The same where it is no number.
+    pub value: Option<String>,
+    /// In words.
+    pub comment: Option<String>,
+    /// Who judged: `api`, `app`, `model`.
+    pub source: Option<String>,
+    /// Judging failed.
+    pub is_error: bool,
 }
 
 impl Feedback {
-    /// Reads what was sent; `number` stands for the id where none was sent.
-    pub fn read(fields: &Fields<'_>, number: u64) -> Result<Self, Refusal> {
+    /// Reads what was sent.
+    pub fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
         let value = |name: &str| -> Value {
             let raw = fields.get(name).map_or("null", |raw| raw.get());
             serde_json::from_str(raw).unwrap_or_default()
@@ -74,101 +75,52 @@ impl Feedback {
             }
         };
         let mut comment = text("comment");
-        if let Some(comment) = &mut comment {
-            cut(comment, COMMENT_BYTES_MAX);
+        let mut value_text = match value("value") {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other => Some(shorten(&other)),
+        };
+        for text in [&mut comment, &mut value_text].into_iter().flatten() {
+            cut(text, TEXT_BYTES_MAX);
         }
         Ok(Self {
             run_id: run_id.ok_or_else(|| {
                 wrong("run_id: found none; feedback on a whole project is not kept, only feedback on runs")
             })?,
             project_id: uuid("session_id")?,
-            id: uuid("id")?.unwrap_or_else(|| format!("{number}")),
+            id: uuid("id")?,
             key,
             score,
-            value: match value("value") {
-                Value::Null => None,
-                Value::String(text) => Some(text),
-                other => Some(shorten(&other)),
-            },
+            value: value_text,
             comment,
             source: value("feedback_source")["type"].as_str().map(str::to_owned),
             is_error: value("error") == true,
         })
     }
-}
 
-/// The feedback on one run.
-#[derive(Clone, Debug, Default)]
-pub struct Scores(BTreeMap<String, Feedback>);
-
-impl Scores {
-    /// Adds a piece, or replaces it.
-    pub fn add(&mut self, feedback: Feedback) -> Result<(), Refusal> {
-        let pieces = &mut self.0;
-        if pieces.len() >= PIECES_MAX && !pieces.contains_key(&feedback.id) {
-            return Err(wrong(&format!(
-                "run {}: has {PIECES_MAX} pieces of feedback already",
-                feedback.run_id
-            )));
-        }
-        pieces.insert(feedback.id.clone(), feedback);
-        Ok(())
-    }
-
-    /// By key, in the form of LangSmith's `feedback_stats`.
-    pub fn stats(&self) -> Map<String, Value> {
-        let mut by_key: BTreeMap<&str, Vec<&Feedback>> = BTreeMap::new();
-        for feedback in self.0.values() {
-            by_key.entry(&feedback.key).or_default().push(feedback);
-        }
-        by_key
-            .into_iter()
-            .map(|(key, pieces)| (key.to_owned(), stats_of(&pieces)))
+    /// The row of kind `langsmith_feedback`. The project is that of the run where it is known here, else the one that was sent; the shared
+    /// state knows most runs itself.
+    pub(crate) fn row(self, project: Option<&Project>) -> Map<String, Value> {
+        let project_id = project.map(|project| project.id.clone());
+        let row = json!({
+            "feedback_id": self.id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+            "run_id": self.run_id,
+            "project_id": project_id.or(self.project_id),
+            "project": project.and_then(|project| project.name.as_deref()),
+            "key": self.key,
+            "score": self.score,
+            "value": self.value,
+            "comment": self.comment,
+            "source": self.source,
+            "is_error": self.is_error,
+        });
+        let Value::Object(row) = row else {
+            return Map::new(); // it was made as an object
+        };
+        row.into_iter()
+            .filter(|(_, value)| !value.is_null())
             .collect()
     }
-}
-
-fn stats_of(pieces: &[&Feedback]) -> Value {
-    let scores: Vec<f64> = pieces.iter().filter_map(|piece| piece.score).collect();
-    #[expect(clippy::cast_precision_loss, reason = "at most PIECES_MAX")]
-    let count = scores.len() as f64;
-    let mean = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / count);
-    // That of a sample, as LangSmith gives it: one score alone has none.
-    let spread = |mean: f64| {
-        let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
-        (scores.len() > 1).then(|| (squares / (count - 1.0)).sqrt())
-    };
-    let mut values: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut sources: BTreeMap<&str, u64> = BTreeMap::new();
-    for piece in pieces {
-        if let Some(value) = &piece.value {
-            *values.entry(value).or_default() += 1;
-        }
-        if let Some(source) = &piece.source {
-            *sources.entry(source).or_default() += 1;
-        }
-    }
-    let comments: Vec<&str> = pieces
-        .iter()
-        .filter_map(|piece| piece.comment.as_deref())
-        .take(COMMENTS_MAX)
-        .collect();
-    json!({
-        "n": match (scores.len(), values.values().sum()) {
-            (0, 0) => pieces.len() as u64,
-            (0, values) => values,
-            (scores, _) => scores as u64,
-        },
-        "avg": mean,
-        "min": scores.iter().copied().reduce(f64::min),
-        "max": scores.iter().copied().reduce(f64::max),
-        "stdev": mean.and_then(spread),
-        "values": values,
-        "comments": comments,
-        "sources": sources.into_keys().collect::<Vec<_>>(),
-        "errors": pieces.iter().filter(|piece| piece.is_error).count(),
-        "contains_thread_feedback": false,
-    })
 }
 
 fn shorten(value: &Value) -> String {
@@ -186,43 +138,30 @@ mod tests {
     const RUN: &str = "019b8f3c-0000-7000-8000-000000000001";
 
     fn read(json: &str) -> Result<Feedback, Refusal> {
-        Feedback::read(&serde_json::from_str(json).unwrap(), 1)
+        Feedback::read(&serde_json::from_str(json).unwrap())
     }
 
     #[test]
-    fn the_figures_are_those_of_the_scores() {
-        let mut scores = Scores::default();
-        for (id, score) in [("1", "1"), ("2", "true"), ("3", "0.5"), ("3", "0")] {
-            let id = format!("019b8f3c-0000-7000-8000-00000000000{id}");
-            let json = format!(
-                r#"{{"id": "{id}", "run_id": "{RUN}", "key": "good", "score": {score}, "value": "v", "comment": "why"}}"#
-            );
-            scores.add(read(&json).unwrap()).unwrap();
-        }
-        let stats = &scores.stats()["good"];
-        assert_eq!(
-            (&stats["n"], &stats["min"], &stats["max"]),
-            (&json!(3), &json!(0.0), &json!(1.0))
+    fn a_piece_keeps_what_was_sent_and_nothing_else() {
+        let sent = format!(
+            r#"{{"trace_id": "{RUN}", "key": "note", "score": true, "value": {{"a": 1}}, "comment": "", "id": "{}"}}"#,
+            RUN.to_uppercase()
         );
-        assert!((stats["avg"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-12);
-        assert!((stats["stdev"].as_f64().unwrap() - (1.0_f64 / 3.0).sqrt()).abs() < 1e-12);
-        assert_eq!(stats["values"], json!({"v": 3}));
+        let row = read(&sent).unwrap().row(None);
+        assert_eq!(
+            Value::from(row),
+            json!({"feedback_id": RUN, "run_id": RUN, "key": "note", "score": 1.0, "value": "{\"a\":1}", "is_error": false})
+        );
     }
 
     #[test]
-    fn feedback_without_a_score_has_no_mean() {
-        let mut scores = Scores::default();
-        scores
-            .add(
-                read(&format!(
-                    r#"{{"trace_id": "{RUN}", "key": "note", "comment": "fine"}}"#
-                ))
-                .unwrap(),
-            )
-            .unwrap();
-        let stats = &scores.stats()["note"];
-        assert_eq!((&stats["n"], &stats["avg"]), (&json!(1), &Value::Null));
-        assert_eq!(stats["comments"], json!(["fine"]));
+    fn pieces_without_an_id_are_two() {
+        let row = || {
+            let sent = format!(r#"{{"run_id": "{RUN}", "key": "k", "session_id": "{RUN}"}}"#);
+            read(&sent).unwrap().row(None)
+        };
+        assert_ne!(row()["feedback_id"], row()["feedback_id"]);
+        assert_eq!(row()["project_id"], RUN);
     }
 
     #[test]

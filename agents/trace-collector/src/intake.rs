@@ -24,6 +24,15 @@ pub(crate) struct Keep {
     pub(crate) content_bytes_max: usize,
 }
 
+/// What is to be stored of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// Of kind `langsmith_run`.
+    pub(crate) runs: Vec<Map<String, Value>>,
+    /// Of kind `langsmith_feedback`.
+    pub(crate) feedback: Vec<Map<String, Value>>,
+}
+
 /// A request as far as it can be read without knowing others.
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
@@ -61,21 +70,16 @@ impl Intake {
                 },
             ));
         }
-        for (number, fields) in (0..).zip(&submission.feedback) {
-            intake.feedback.push(Feedback::read(fields, number)?);
+        for fields in &submission.feedback {
+            intake.feedback.push(Feedback::read(fields)?);
         }
         intake.attachments = submission.attachments.len() as u64;
         Ok(intake)
     }
 
-    /// How many pieces of feedback the request has.
-    pub(crate) fn feedback(&self) -> usize {
-        self.feedback.len()
-    }
-
     /// The rows, in their order, and what cannot be stored because nobody knows where it belongs.
-    pub(crate) fn settle(self, known: &mut KnownRuns) -> (Vec<Map<String, Value>>, Vec<Refusal>) {
-        let (mut rows, mut refusals) = (Vec::new(), Vec::new());
+    pub(crate) fn settle(self, known: &mut KnownRuns) -> (Rows, Vec<Refusal>) {
+        let (mut rows, mut refusals) = (Rows::default(), Vec::new());
         for (mut row, told) in self.runs {
             if row.project_id.is_empty() {
                 let Some(project) = known.project(&row.run_id) else {
@@ -87,13 +91,11 @@ impl Intake {
             }
             row.start_us = row.start_us.or_else(|| known.start_us(&row.run_id));
             row.set_latency();
-            rows.push(known.settle(&row, told));
+            rows.runs.push(known.settle(&row, told));
         }
         for feedback in self.feedback {
-            match settle_feedback(feedback, known) {
-                Ok(row) => rows.push(row),
-                Err(refusal) => refusals.push(refusal),
-            }
+            let project = known.project(&feedback.run_id);
+            rows.feedback.push(feedback.row(project.as_deref()));
         }
         (rows, refusals)
     }
@@ -106,33 +108,7 @@ fn told(run: &SentRun<'_>) -> Told {
     }
 }
 
-fn settle_feedback(
-    feedback: Feedback,
-    known: &mut KnownRuns,
-) -> Result<Map<String, Value>, Refusal> {
-    let run_id = feedback.run_id.clone();
-    let project = known.project(&run_id);
-    let project_id = project.as_ref().map(|project| project.id.clone());
-    let Some(project_id) = project_id.or_else(|| feedback.project_id.clone()) else {
-        return Err(unknown_run(&run_id, "session_id"));
-    };
-    let scores = known.scores(&run_id);
-    scores.add(feedback)?;
-    let mut row = RunRow {
-        run_id,
-        project_id,
-        project: project.and_then(|project| project.name.clone()),
-        feedback: Some(scores.stats()),
-        ..RunRow::default()
-    };
-    row.fit(0);
-    match serde_json::to_value(row) {
-        Ok(Value::Object(row)) => Ok(row),
-        _ => Ok(Map::new()),
-    }
-}
-
-/// 404, as a client that sends an update or feedback too early tries again after it.
+/// 404, as a client that sends an update too early tries again after it.
 fn unknown_run(run_id: &str, field: &str) -> Refusal {
     Refusal::new(
         404,

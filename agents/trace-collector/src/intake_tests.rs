@@ -27,7 +27,9 @@ fn settle(
 ) -> (Vec<Map<String, Value>>, Vec<Refusal>) {
     let body = body.to_string();
     let submission = Submission::of_run(body.as_bytes(), operation, Some(RUN)).unwrap();
-    Intake::read(&submission, &KEEP).unwrap().settle(known)
+    let (rows, refusals) = Intake::read(&submission, &KEEP).unwrap().settle(known);
+    assert!(rows.feedback.is_empty());
+    (rows.runs, refusals)
 }
 
 #[test]
@@ -69,42 +71,33 @@ fn an_update_of_a_run_that_nobody_knows_is_refused() {
 }
 
 #[test]
-fn feedback_adds_up_and_needs_a_project() {
-    let mut known = KnownRuns::default();
-    let feedback = |score: f64, more: &Value| {
-        let mut body = json!({"run_id": RUN, "key": "good", "score": score, "id": format!("019b8f3c-0000-7000-8000-00000000001{score}")});
+fn feedback_says_its_project_where_the_run_is_known_here() {
+    let project_of = |known: &mut KnownRuns, more: &Value| {
+        let mut body = json!({"run_id": RUN, "key": "good", "score": 1, "id": RUN});
         body.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        body.to_string()
-    };
-    let settle = |known: &mut KnownRuns, body: String| {
+        let body = body.to_string();
         let submission = Submission {
             feedback: vec![serde_json::from_str(&body).unwrap()],
             ..Submission::default()
         };
-        Intake::read(&submission, &KEEP).unwrap().settle(known)
+        let (rows, refusals) = Intake::read(&submission, &KEEP).unwrap().settle(known);
+        assert!(refusals.is_empty() && rows.runs.is_empty());
+        rows.feedback[0].get("project_id").cloned()
     };
-    let (rows, refusals) = settle(&mut known, feedback(1.0, &json!({})));
-    assert!(rows.is_empty() && refusals[0].status == 404);
-    let (rows, _) = settle(&mut known, feedback(1.0, &json!({"session_id": RUN})));
-    assert_eq!(rows[0]["project_id"], RUN);
     let mut known = KnownRuns::default();
-    settle_run(&mut known);
-    settle(&mut known, feedback(1.0, &json!({})));
-    let (rows, _) = settle(&mut known, feedback(0.0, &json!({})));
     assert_eq!(
-        (
-            &rows[0]["feedback"]["good"]["n"],
-            &rows[0]["feedback"]["good"]["avg"]
-        ),
-        (&json!(2), &json!(0.5))
-    );
-    assert_eq!(
-        rows[0].get("status"),
+        project_of(&mut known, &json!({})),
         None,
-        "feedback says nothing else about its run"
+        "the shared state may know it"
     );
+    let other = "019b8f3c-0000-7000-8000-000000000009";
+    let sent = json!({"session_id": other});
+    assert_eq!(project_of(&mut known, &sent), Some(json!(other)));
+    settle_run(&mut known);
+    let known_project = known.project(RUN).unwrap().id.clone();
+    assert_eq!(project_of(&mut known, &sent), Some(json!(known_project)));
 }
 
 fn settle_run(known: &mut KnownRuns) {
@@ -135,8 +128,8 @@ fn files_are_kept_whole_or_only_described() {
     let (rows, _) = Intake::read(&submission, &KEEP)
         .unwrap()
         .settle(&mut KnownRuns::default());
-    assert_eq!(rows.len(), 1);
-    let files = &rows[0]["attachments"];
+    assert_eq!(rows.runs.len(), 1);
+    let files = &rows.runs[0]["attachments"];
     assert_eq!(
         files["small"],
         json!({"content_type": "text/plain", "bytes": 3, "base64": "YWJj"})

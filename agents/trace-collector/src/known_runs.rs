@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::feedback::Scores;
 use crate::row::RunRow;
 
-/// Runs that are remembered, some 30 MB. A run's requests come within seconds of each other, feedback a little later.
+/// Runs that are remembered, some 30 MB. A run's requests come within seconds of each other.
 const RUNS_MAX: usize = 100_000;
 
 /// A project by id and, where it was sent, by name.
@@ -27,7 +26,6 @@ struct Known {
     start_us: Option<i64>,
     /// Columns that an update told, by their place in the row: a creation that comes later must not undo them.
     told_by_update: u64,
-    scores: Scores,
 }
 
 /// The runs that were seen last.
@@ -93,11 +91,6 @@ impl KnownRuns {
         if let Some(known) = self.by_id.get_mut(run_id) {
             known.told_by_update = 0;
         }
-    }
-
-    /// What is known of the feedback on a run.
-    pub(crate) fn scores(&mut self, run_id: &str) -> &mut Scores {
-        &mut self.entry(run_id).scores
     }
 
     fn entry(&mut self, run_id: &str) -> &mut Known {

@@ -43,7 +43,7 @@ mod usage;
 pub use collector::TraceCollector;
 pub use decode::{Encoding, decode};
 pub use facts::read_run;
-pub use feedback::{Feedback, Scores};
+pub use feedback::Feedback;
 pub use info::info;
 pub use multipart::{Part, boundary, split};
 pub use project::project_id;

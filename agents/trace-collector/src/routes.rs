@@ -239,6 +239,9 @@ async fn store(
     };
     let (stored, refusals) = app.store.submit(intake, body.room).ok_or_else(full)?;
     match tokio::time::timeout(app.limits.store_within, stored).await {
+        Ok(Ok(Err(refusal))) if refusal.status == 404 => {
+            return Err(Refusal::new(unknown, refusal.detail));
+        }
         Ok(Ok(result)) => result?,
         Ok(Err(_)) => return Err(Refusal::not_now("the collector is stopping", COME_AGAIN)),
         Err(_) => {

@@ -7,14 +7,15 @@ use agent_sdk::{Context, Level, RecordsError};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use crate::describe::describe;
+use crate::describe::{describe, describe_feedback};
 use crate::figures::Figures;
-use crate::intake::Intake;
+use crate::intake::{Intake, Rows};
 use crate::known_runs::KnownRuns;
 use crate::refusal::Refusal;
 
-/// The kind of rows, known to version 1 of the protocol.
-const KIND: &str = "langsmith_run";
+/// The kinds of rows, known to version 1 of the protocol.
+const RUNS: &str = "langsmith_run";
+const FEEDBACK: &str = "langsmith_feedback";
 
 /// Requests that wait to be stored. Their bytes are bounded apart; this bounds many small ones.
 const JOBS_MAX: usize = 1_024;
@@ -24,8 +25,7 @@ const JOBS_AT_ONCE: usize = 64;
 
 /// The rows of one request.
 struct Job {
-    rows: Vec<Map<String, Value>>,
-    feedback: usize,
+    rows: Rows,
     stored: oneshot::Sender<Result<(), Refusal>>,
     /// Given back once the rows are stored or given up, not when their sender stops waiting.
     _room: OwnedSemaphorePermit,
@@ -74,7 +74,6 @@ impl Store {
     ) -> Option<(Stored, Vec<Refusal>)> {
         let slot = self.jobs.try_reserve().ok()?;
         let (sender, stored) = oneshot::channel();
-        let feedback = intake.feedback();
         // The lock is held until the rows stand in the queue, so that the order of both is the same.
         let mut known = self
             .known
@@ -83,7 +82,6 @@ impl Store {
         let (rows, refusals) = intake.settle(&mut known);
         slot.send(Job {
             rows,
-            feedback,
             stored: sender,
             _room: room,
         });
@@ -96,11 +94,13 @@ impl Storing {
     pub(crate) async fn run(mut self, context: Context) {
         let mut jobs = Vec::new();
         while self.jobs.recv_many(&mut jobs, JOBS_AT_ONCE).await > 0 {
-            let together: Vec<Value> = jobs.iter().flat_map(rows_of).collect();
-            let result = match together.is_empty() {
-                true => Ok(()), // everything in them was refused before
-                false => context.records(KIND, together, None).await,
-            };
+            // Runs first: feedback may be on one of them.
+            let runs = values(jobs.iter().flat_map(|job| &job.rows.runs));
+            let feedback = values(jobs.iter().flat_map(|job| &job.rows.feedback));
+            let mut result = records(&context, RUNS, runs).await;
+            if result.is_ok() {
+                result = records(&context, FEEDBACK, feedback).await;
+            }
             match result {
                 Ok(()) => {
                     tell(&context, &jobs);
@@ -109,8 +109,10 @@ impl Storing {
                 Err(error) if is_final(&error) => {
                     // One of them is to blame; the others must not suffer for it.
                     for job in jobs.drain(..) {
-                        let result = store_apart(&context, rows_of(&job).collect()).await;
-                        self.conclude(job, result);
+                        let runs = store_apart(&context, RUNS, values(&job.rows.runs)).await;
+                        let feedback = values(&job.rows.feedback);
+                        let feedback = store_apart(&context, FEEDBACK, feedback).await;
+                        self.conclude(job, runs.and(feedback));
                     }
                 }
                 Err(error) => {
@@ -124,15 +126,15 @@ impl Storing {
 
     fn conclude(&self, job: Job, result: Result<(), Refusal>) {
         if result.is_ok() {
-            Figures::add(
-                &self.figures.runs_stored,
-                job.rows.len().saturating_sub(job.feedback),
-            );
-            Figures::add(&self.figures.feedback_stored, job.feedback);
-            for row in &job.rows {
+            let Rows { runs, feedback } = &job.rows;
+            Figures::add(&self.figures.runs_stored, runs.len());
+            Figures::add(&self.figures.feedback_stored, feedback.len());
+            for row in runs.iter().chain(feedback) {
                 let text = |name: &str| row.get(name).and_then(Value::as_str);
-                self.figures
-                    .note_project(text("project_id").unwrap_or_default(), text("project"));
+                // Of feedback on an older run only the shared state knows the project.
+                if let Some(id) = text("project_id") {
+                    self.figures.note_project(id, text("project"));
+                }
             }
         } else {
             let mut known = self
@@ -141,6 +143,7 @@ impl Storing {
                 .expect("no code that holds the lock panics");
             let ids = job
                 .rows
+                .runs
                 .iter()
                 .filter_map(|row| row.get("run_id")?.as_str());
             ids.for_each(|id| known.unsettle(id));
@@ -155,21 +158,34 @@ fn tell(context: &Context, jobs: &[Job]) {
     if context.is_supervised() {
         return;
     }
-    for row in jobs.iter().flat_map(|job| &job.rows) {
-        context.event(Level::Info, "run", describe(row));
+    for rows in jobs.iter().map(|job| &job.rows) {
+        for row in &rows.runs {
+            context.event(Level::Info, "run", describe(row));
+        }
+        for row in &rows.feedback {
+            context.event(Level::Info, "feedback", describe_feedback(row));
+        }
     }
 }
 
-fn rows_of(job: &Job) -> impl Iterator<Item = Value> + '_ {
-    job.rows.iter().cloned().map(Value::Object)
+fn values<'a>(rows: impl IntoIterator<Item = &'a Map<String, Value>>) -> Vec<Value> {
+    rows.into_iter().cloned().map(Value::Object).collect()
+}
+
+async fn records(context: &Context, kind: &str, rows: Vec<Value>) -> Result<(), RecordsError> {
+    match rows.is_empty() {
+        true => Ok(()), // everything was refused before, or is of the other kind
+        false => context.records(kind, rows, None).await,
+    }
 }
 
 /// Rows that are refused for good are halved until those that are to blame stand alone; the others are stored.
-async fn store_apart(context: &Context, rows: Vec<Value>) -> Result<(), Refusal> {
+async fn store_apart(context: &Context, kind: &str, rows: Vec<Value>) -> Result<(), Refusal> {
     let mut refused = Vec::new();
+    let mut status = 404;
     let mut waiting = vec![rows];
     while let Some(mut rows) = waiting.pop() {
-        match context.records(KIND, rows.clone(), None).await {
+        match records(context, kind, rows.clone()).await {
             Ok(()) => {}
             Err(error) if !is_final(&error) => return Err(put_off(&error)),
             Err(_) if rows.len() > 1 => {
@@ -177,10 +193,11 @@ async fn store_apart(context: &Context, rows: Vec<Value>) -> Result<(), Refusal>
                 waiting.extend([second_half, rows]);
             }
             Err(error) => {
-                let id = rows
-                    .first()
-                    .and_then(|row| row["run_id"].as_str())
-                    .unwrap_or_default();
+                let text = |name: &str| rows.first().and_then(|row| row[name].as_str());
+                // It could only be refused because nobody knows the run. A client that was too early comes again after 404.
+                let is_unknown = kind == FEEDBACK && text("project_id").is_none();
+                status = if is_unknown { status } else { 422 };
+                let id = text("run_id").unwrap_or_default();
                 refused.push(format!("run {id}: {error}"));
             }
         }
@@ -188,10 +205,11 @@ async fn store_apart(context: &Context, rows: Vec<Value>) -> Result<(), Refusal>
     if refused.is_empty() {
         return Ok(());
     }
-    Err(Refusal::unprocessable(format!(
-        "the rest is stored; {}",
-        refused.join("; ")
-    )))
+    let refused = refused.join("; ");
+    Err(Refusal::new(
+        status,
+        format!("the rest is stored; {refused}"),
+    ))
 }
 
 fn is_final(error: &RecordsError) -> bool {

@@ -6,7 +6,7 @@
 //! * `world`, `run_store`: the projects and runs that exist, and what a test can change of them. `pattern`: runs to fill it with.
 //! * `question`, `filter`, `shown`: which runs answer a question, and what they look like by now.
 //! * `runs_query`, `runs_query_v1`, `other_answers`: the answers, one function for each path.
-//! * `writing`, `written_run`, `files`: what clients write, and what it looks like to queries afterwards.
+//! * `writing`, `written_run`, `files`, `scores`: what clients write, and what it looks like to queries afterwards.
 //! * `expected`: what a run has to be in the database.
 //! * `faults`: answers that no working server gives.
 
@@ -23,6 +23,7 @@ mod question;
 mod run_store;
 mod runs_query;
 mod runs_query_v1;
+mod scores;
 mod shown;
 mod world;
 mod writing;

@@ -11,12 +11,13 @@ use axum::response::Response;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use trace_collector::{
-    Encoding, Feedback, Fields, Operation, Refusal, Scores, SentRun, Submission, boundary, decode,
+    Encoding, Feedback, Fields, Operation, Refusal, SentRun, Submission, boundary, decode,
 };
 
 use crate::contract::query_pairs;
 use crate::files::Files;
 use crate::json_response;
+use crate::scores::Scores;
 use crate::world::World;
 use crate::written_run::as_run;
 
@@ -216,8 +217,9 @@ fn list_feedback(world: &World, query: Option<&str>) -> Vec<Value> {
 }
 
 fn take_feedback(world: &mut World, fields: &Fields<'_>) -> Result<(), Refusal> {
-    let number = world.written.feedback.len() as u64;
-    let feedback = Feedback::read(fields, number)?;
+    let number = world.written.feedback.len();
+    let feedback = Feedback::read(fields)?;
+    let piece = feedback.id.clone().unwrap_or_else(|| number.to_string());
     let as_sent = fields.iter().map(|(name, raw)| {
         (
             name.to_string(),
@@ -234,6 +236,6 @@ fn take_feedback(world: &mut World, fields: &Fields<'_>) -> Result<(), Refusal> 
         .scores
         .entry(id.clone())
         .or_default()
-        .add(feedback)?;
+        .add(piece, feedback);
     publish(world, &id)
 }

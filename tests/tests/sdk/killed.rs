@@ -108,7 +108,7 @@ fn every_run_that_was_acknowledged_is_in_the_database_after_twenty_kills() {
 
 /// An address that stays the same over restarts. Between this and the collector's start another program could take it; the test would
 /// then say so.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").to_string()
 }

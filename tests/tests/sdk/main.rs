@@ -4,6 +4,7 @@
 mod killed;
 mod local_traces;
 mod program;
+mod rated;
 mod rows;
 mod spans;
 mod vouching;

@@ -78,14 +78,6 @@ fn single_runs_updates_and_feedback_are_taken() {
     let ask =
         |line: &str, body: &Value| collector.ask(line, &[], body.to_string().as_bytes()).status;
     let run = json!({"id": RUN, "name": "n", "run_type": "chain", "session_name": "mine", "start_time": "2026-01-05T16:46:01Z"});
-    assert_eq!(
-        ask(
-            "POST /api/v1/feedback",
-            &json!({"run_id": RUN, "key": "good", "score": 1})
-        ),
-        404,
-        "not seen yet"
-    );
     assert_eq!(ask("POST /runs", &run), 202);
     assert_eq!(
         ask(
@@ -96,15 +88,20 @@ fn single_runs_updates_and_feedback_are_taken() {
     );
     assert_eq!(
         ask(
-            "POST /feedback",
+            "POST /api/v1/feedback",
             &json!({"run_id": RUN, "key": "good", "score": 1})
         ),
         202
     );
-    let rows: Vec<Value> = (0..3).flat_map(|_| collector.wait_for_rows()).collect();
+    let mut rows: Vec<Value> = (0..2).flat_map(|_| collector.wait_for_rows()).collect();
+    let feedback = collector.wait_for("records", |records| records["kind"] == "langsmith_feedback");
+    rows.extend(feedback["rows"].as_array().unwrap().clone());
     assert!(rows.iter().all(|row| row["project"] == "mine"));
     assert_eq!(rows[1]["latency_us"], 1_000_000);
-    assert_eq!(rows[2]["feedback"]["good"]["avg"], 1.0);
+    assert_eq!(
+        (&rows[2]["key"], &rows[2]["score"]),
+        (&json!("good"), &json!(1.0))
+    );
 }
 
 #[test]

@@ -144,6 +144,28 @@ fn a_row_that_is_refused_does_not_hold_up_the_others() {
 }
 
 #[test]
+fn feedback_on_a_run_that_nobody_knows_is_refused_so_that_its_client_comes_again() {
+    let mut collector = Collector::supervised(&["--store-within-ms", "30000"]);
+    let body = json!({"run_id": RUN, "key": "good", "score": 1}).to_string();
+    let mut request = collector.open("POST /feedback", &[], body.as_bytes());
+    // Together with whatever else waits, then alone.
+    for _ in 0..2 {
+        let message =
+            collector.wait_for("records", |records| records["kind"] == "langsmith_feedback");
+        collector.say(&json!({"type": "nack", "id": message["id"], "reason": "run_id: not known", "retry": false}));
+    }
+    let answer = read_answer(&mut request);
+    assert!(
+        answer.status == 404
+            && answer.body["detail"]
+                .as_str()
+                .unwrap()
+                .contains("not known"),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn a_stop_finishes_what_is_being_stored_and_refuses_what_is_new() {
     let mut collector = Collector::supervised(&["--store-within-ms", "30000"]);
     let mut request = collector.open("POST /runs/batch", &[], &batch(&json!({})));

@@ -5,6 +5,7 @@ mod cell;
 mod day_checks;
 mod dictionary;
 mod feedback;
+mod feedback_pieces;
 mod figures;
 mod marks;
 mod normalise;
@@ -71,6 +72,10 @@ impl Traces {
                 let runs = read_all(&batch.rows, runs::read)?;
                 runs::store_all(connection, self, sent, runs)?;
             }
+            "langsmith_feedback" => {
+                let pieces = read_all(&batch.rows, feedback_pieces::read)?;
+                feedback_pieces::store_all(connection, self, sent, &pieces)?;
+            }
             "langsmith_project" => {
                 for project in read_all(&batch.rows, projects::read)? {
                     projects::store(connection, &mut self.projects, sent, &project)?;
@@ -83,8 +88,8 @@ impl Traces {
             }
             kind => {
                 return Err(ApplyError::Refused(format!(
-                    "records of kind {kind:?} are not known; known are langsmith_run, langsmith_project and \
-                     langsmith_day_check"
+                    "records of kind {kind:?} are not known; known are langsmith_run, langsmith_feedback, \
+                     langsmith_project and langsmith_day_check"
                 )));
             }
         }

@@ -117,6 +117,16 @@ pub(super) const PROJECT: [(&str, Kind); 16] = [
     ("error", Kind::Text),
 ];
 
+/// The fields of a piece of feedback.
+pub(super) const FEEDBACK: [(&str, Kind); 6] = [
+    ("key", Kind::Text),
+    ("score", Kind::Number),
+    ("value", Kind::Text),
+    ("comment", Kind::Text),
+    ("source", Kind::Text),
+    ("is_error", Kind::Flag),
+];
+
 /// The fields of a day's check.
 pub(super) const DAY_CHECK: [(&str, Kind); 3] = [
     ("day_ms", Kind::Integer),
