@@ -320,6 +320,33 @@ async fn lists_of_single_runs_keep_to_the_filters_of_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_names_the_most_frequent_are_listed_and_the_others_are_counted() {
+    let place = Place::new();
+    let ids = place.register(&["bridge"]).await;
+    let server = Server::start(&place).await;
+    let start_us = (now_ms() - 60_000) * 1_000;
+    let run = |n: usize, name: String, model: String| {
+        json!({"run_id": format!("r{n}"), "project_id": "p-1",
+        "run_type": "llm", "name": name, "model": model, "is_root": false, "status": "success", "start_us": start_us})
+    };
+    let often = (0..5).map(|n| run(n, "often".into(), "m".into()));
+    let once = (5..35).map(|n| run(n, format!("n{n}"), format!("m{}", n % 3)));
+    let runs: Vec<Value> = often.chain(once).collect();
+    send(&place, ids[0], "langsmith_run", runs.into()).await;
+    let page = server.get("/traces?range=1h").await.body;
+    assert!(
+        page.contains("the 20 most frequent of 31; all others together: 11 runs"),
+        "{page}"
+    );
+    let first = page.find("data-name=\"often\"").unwrap();
+    assert!(first < page.find("data-name=\"n10\"").unwrap());
+    assert!(
+        page.contains(">LLM runs</span>"),
+        "all four models are listed"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_programs_send_themselves_is_not_measured_by_pulls() {
     let place = Place::new();
     let ids = place.register(&["collector"]).await;

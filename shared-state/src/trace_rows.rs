@@ -194,6 +194,10 @@ pub struct TraceWindow {
     pub by_model: Vec<TraceGroup>,
     /// All runs by type and name, most runs first.
     pub by_name: Vec<TraceGroup>,
+    /// How many models there are, listed or not.
+    pub models: usize,
+    /// How many types and names there are, listed or not.
+    pub names: usize,
     /// The columns that hold anything, in the order of time.
     pub chart: Vec<TraceBucket>,
 }

@@ -37,8 +37,12 @@ pub struct Shown {
     pub before: TraceTotals,
     /// LLM runs by model, most runs first.
     pub models: Vec<TraceGroup>,
+    /// How many models there are in the window, listed or not.
+    pub models_all: usize,
     /// Runs by type and name, most runs first.
     pub names: Vec<TraceGroup>,
+    /// How many types and names there are in the window, listed or not.
+    pub names_all: usize,
     /// Traces that took longest; with a filter the runs that fit it.
     pub slowest: Vec<TraceRunRow>,
     /// Failed runs by message, most runs first.

@@ -1,6 +1,7 @@
 //! What the runs of one series in one period come to: counts, histograms, sums. Exact, so that what one run adds can be
 //! taken out again. It runs no query.
 
+mod amount;
 mod histogram;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,8 @@ use std::collections::BTreeMap;
 use bigdecimal::{BigDecimal, Zero};
 use serde_json::{Map, Value, json};
 
-pub(crate) use histogram::{Histogram, Union, bound_of_blob};
+pub(crate) use amount::{Amount, Decimal};
+pub(crate) use histogram::{Histogram, Union, bound_of_blob, entries};
 
 /// A sum, and of how many runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -79,7 +79,6 @@ pub(super) fn panel(shown: Option<&Shown>) -> Markup {
                     dt { "source" } dd.whole { (source(project)) }
                     @if is_local(project) { (received(project)) } @else { (pulled(project)) }
                     dt { "sent by" } dd { (clean(&project.writer)) }
-                    dt { "API" } dd data-figure="api" { (told(project.api.as_deref().map(|api| clean(api).into_owned()))) }
                     dt { "error" } dd.whole data-figure="error" {
                         @match project.error.as_deref() {
                             Some("") => span.good { "none" },
@@ -108,6 +107,7 @@ fn pulled(project: &TraceProjectRow) -> Markup {
         dt { "gaps" } dd data-figure="gaps" { @if project.last_pull_ms.is_some() { (gaps(&project.gaps)) } @else { (told(None)) } }
         (open(project))
         dt { "settling" } dd data-figure="settling" { (number(project.settling_runs)) }
+        dt { "API" } dd data-figure="api" { (told(project.api.as_deref().map(|api| clean(api).into_owned()))) }
         dt { "HTTP status" } dd data-figure="http" { (told(project.http_status.map(|status| status.to_string()))) }
         dt { "requests in 10 s" } dd data-figure="rate" { (allowed(project.requests_per_10s)) }
         dt { "of them left" } dd data-figure="remaining" { (allowed(project.requests_remaining)) }

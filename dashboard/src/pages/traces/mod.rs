@@ -21,8 +21,9 @@ use super::pieces;
 use super::shell::{self, Frame};
 use crate::parts::{List, Part, Parts};
 use crate::query::Theme;
-use crate::traces::facts::{Moment, Shown};
+use crate::traces::facts::{Moment, Shown, TraceGroup};
 use crate::view::View;
+use crate::words;
 
 /// What changes on the page; `moment` is absent while the database cannot be read.
 pub fn parts(view: &View, moment: Option<&Moment>) -> Parts {
@@ -46,6 +47,8 @@ pub fn parts(view: &View, moment: Option<&Moment>) -> Parts {
         Part::new("trace-tiles", tiles),
         Part::new("freshness", freshness::panel(moment.shown.as_ref())),
         Part::new("trace-errors-note", failed_note(moment.shown.as_ref())),
+        Part::new("trace-models-note", models_note(moment.shown.as_ref())),
+        Part::new("trace-names-note", names_note(moment.shown.as_ref())),
     ]);
     if let Some(shown) = &moment.shown {
         parts.lists = lists(moment, shown);
@@ -233,6 +236,30 @@ fn card(
     }
 }
 
+fn models_note(shown: Option<&Shown>) -> Markup {
+    let rest = shown.and_then(|shown| rest(&shown.models, shown.models_all, shown.now.llm.runs));
+    html! { span #trace-models-note.muted { "LLM runs" @if let Some(rest) = rest { "; " (rest) } } }
+}
+
+fn names_note(shown: Option<&Shown>) -> Markup {
+    let rest = shown.and_then(|shown| rest(&shown.names, shown.names_all, shown.now.runs));
+    html! { span #trace-names-note.muted { (rest.unwrap_or_else(|| "most frequent first".into())) } }
+}
+
+/// What is not listed, counted; nothing where all is listed.
+fn rest(listed: &[TraceGroup], all: usize, runs: u64) -> Option<String> {
+    let of_listed: u64 = listed.iter().map(|group| group.figures.runs).sum();
+    let number = |count: f64| words::number(count);
+    (all > listed.len()).then(|| {
+        format!(
+            "the {} most frequent of {}; all others together: {} runs",
+            listed.len(),
+            number(all as f64),
+            number(runs.saturating_sub(of_listed) as f64)
+        )
+    })
+}
+
 fn groups(parts: &Parts) -> Markup {
     let columns = |first: &[&str], rest: &[(&str, &str)]| {
         html! {
@@ -249,8 +276,8 @@ fn groups(parts: &Parts) -> Markup {
         ("num", "Cost"),
     ];
     html! {
-        (card("models", "By model", html! { "LLM runs" }, ("No LLM runs", "No run of a language model began in this window."), columns(&["Model"], &of_models), parts))
-        (card("names", "By name", html! { "the most frequent" }, ("No runs", "No run began in this window."), columns(&["Name", "Type"], &[("num", "Tokens"), ("num", "Cost")]), parts))
+        (card("models", "By model", html! { (parts.part("trace-models-note")) }, ("No LLM runs", "No run of a language model began in this window."), columns(&["Model"], &of_models), parts))
+        (card("names", "By name", html! { (parts.part("trace-names-note")) }, ("No runs", "No run began in this window."), columns(&["Name", "Type"], &[("num", "Tokens"), ("num", "Cost")]), parts))
     }
 }
 

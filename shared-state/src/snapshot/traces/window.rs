@@ -6,7 +6,7 @@ use bigdecimal::ToPrimitive;
 use rusqlite::params;
 
 use super::pieces::{DAY_MS, HOUR_MS, MINUTE_MS, Piece, ceil, cut, floor, round};
-use super::sums::{Sums, figure_columns};
+use super::sums::{Figures, Sums, figure_columns};
 use super::{Result, Snapshot, unsigned};
 use crate::trace_rollup::{Feedback, feedback_from_json, plain};
 use crate::{
@@ -20,7 +20,8 @@ const GROUPS_MAX: usize = 200;
 
 /// A series has at most about 11 000 of a project, see `apply`.
 const SERIES: &str = "
-    SELECT series_no, run_type, name, model, is_root FROM trace_series WHERE project_no = ?1";
+    SELECT series_no, run_type, name, model, is_root FROM trace_series WHERE project_no = ?1
+    ORDER BY run_type, name";
 
 macro_rules! rows_of {
     ($table:literal) => {
@@ -29,7 +30,7 @@ macro_rules! rows_of {
             figure_columns!(),
             " FROM ",
             $table,
-            " WHERE project_no = ?1 AND period_ms >= ?2 AND period_ms < ?3"
+            " WHERE project_no = ?1 AND period_ms >= ?2 AND period_ms < ?3 ORDER BY period_ms"
         )
     };
 }
@@ -47,17 +48,24 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
     ("TRACE_DAYS", DAYS),
 ];
 
+/// Where a row of a series goes.
 struct Series {
+    name: usize,
+    /// Of LLM runs only.
+    model: Option<usize>,
+    is_counted: bool,
+}
+
+/// Runs with one type and name, or with one model.
+struct Group {
     run_type: String,
     name: String,
-    model: String,
-    is_counted: bool,
-    is_llm: bool,
     sums: Sums,
 }
 
 #[derive(Default)]
 struct Column {
+    ts_ms: TimeMs,
     roots: Sums,
     llm: Sums,
 }
@@ -66,8 +74,16 @@ struct Column {
 #[derive(Default)]
 struct Pass {
     series: HashMap<i64, Series>,
-    columns: BTreeMap<TimeMs, Column>,
+    names: Vec<Group>,
+    models: Vec<Group>,
+    model_numbers: HashMap<String, usize>,
+    with_groups: bool,
+    /// In the order of time, as rows come.
+    columns: Vec<Column>,
+    /// Of all runs.
+    runs: u64,
     feedback: BTreeMap<String, Feedback>,
+    row: Figures,
 }
 
 impl Snapshot<'_> {
@@ -90,17 +106,17 @@ impl Snapshot<'_> {
         );
         let pieces = cut(from_ms, to_ms, column_ms, &marks);
         let pass = self.trace_pass(project_no, &pieces, Some(column_ms), filter)?;
+        let count = |groups: &[Group]| groups.iter().filter(|group| group.sums.runs > 0).count();
         Ok(TraceWindow {
             totals: totals(&pass, from_ms, to_ms),
-            by_model: groups(&pass, |series| {
-                series.is_llm.then_some((&series.run_type, &series.model))
-            }),
-            by_name: groups(&pass, |series| Some((&series.run_type, &series.name))),
-            chart: pass
-                .columns
-                .iter()
-                .map(|(ts_ms, column)| TraceBucket {
-                    ts_ms: *ts_ms,
+            models: count(&pass.models),
+            names: count(&pass.names),
+            by_model: largest(&pass.models),
+            by_name: largest(&pass.names),
+            chart: (pass.columns.iter())
+                .filter(|column| column.roots.runs + column.llm.runs > 0)
+                .map(|column| TraceBucket {
+                    ts_ms: column.ts_ms,
                     roots: column.roots.figures(),
                     llm: column.llm.figures(),
                     usage: column.llm.usage(),
@@ -124,6 +140,16 @@ impl Snapshot<'_> {
         Ok(totals(&pass, from_ms, to_ms))
     }
 
+    fn trace_series(&self, project_no: i64, filter: &TraceFilter) -> Result<Pass> {
+        let mut pass = Pass::default();
+        let mut statement = self.connection.prepare_cached(SERIES)?;
+        let mut rows = statement.query([project_no])?;
+        while let Some(row) = rows.next()? {
+            pass.series(row, filter)?;
+        }
+        Ok(pass)
+    }
+
     fn trace_pass(
         &self,
         project_no: i64,
@@ -131,26 +157,8 @@ impl Snapshot<'_> {
         column_ms: Option<i64>,
         filter: &TraceFilter,
     ) -> Result<Pass> {
-        let series = self.all(SERIES, [project_no], |row| {
-            let run_type: String = row.get(1)?;
-            let series = Series {
-                is_llm: run_type == "llm",
-                run_type,
-                name: row.get(2)?,
-                model: row.get(3)?,
-                is_counted: filter.is_some() || row.get(4)?,
-                sums: Sums::default(),
-            };
-            Ok((row.get(0)?, series))
-        })?;
-        let fits = |series: &Series| filter.admits(&series.run_type, &series.name, &series.model);
-        let mut pass = Pass {
-            series: series
-                .into_iter()
-                .filter(|(_, series)| fits(series))
-                .collect(),
-            ..Pass::default()
-        };
+        let mut pass = self.trace_series(project_no, filter)?;
+        pass.with_groups = column_ms.is_some();
         for piece in pieces {
             let sql = match piece.length_ms {
                 DAY_MS => DAYS,
@@ -168,11 +176,65 @@ impl Snapshot<'_> {
 }
 
 impl Pass {
+    /// The series that has this type, name and model; those of one type and name come one after the other.
+    fn series(&mut self, row: &rusqlite::Row<'_>, filter: &TraceFilter) -> rusqlite::Result<()> {
+        let (run_type, name) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+        let model = row.get_ref(3)?.as_str()?;
+        if !filter.admits(run_type, name, model) {
+            return Ok(());
+        }
+        let is_same = |group: &Group| group.run_type == run_type && group.name == name;
+        if !self.names.last().is_some_and(is_same) {
+            self.names.push(Group::new(run_type, name));
+        }
+        let model = (run_type == "llm").then(|| {
+            if let Some(number) = self.model_numbers.get(model) {
+                return *number;
+            }
+            let number = self.models.len();
+            self.model_numbers.insert(model.to_owned(), number);
+            self.models.push(Group::new(run_type, model));
+            number
+        });
+        let series = Series {
+            name: self.names.len() - 1,
+            model,
+            is_counted: filter.is_some() || row.get(4)?,
+        };
+        self.series.insert(row.get(0)?, series);
+        Ok(())
+    }
+
     fn add(&mut self, row: &rusqlite::Row<'_>, column_ms: Option<i64>) -> rusqlite::Result<()> {
-        let Some(series) = self.series.get_mut(&row.get(0)?) else {
+        let Some(series) = self.series.get(&row.get(0)?) else {
             return Ok(());
         };
-        series.sums.add_row(row, FIRST, series.is_llm)?;
+        self.row.read(row, FIRST, series.model.is_some())?;
+        self.runs += self.row.runs();
+        if self.with_groups {
+            self.names[series.name].sums.add(&self.row);
+            if let Some(model) = series.model {
+                self.models[model].sums.add(&self.row);
+            }
+        }
+        let ts_ms = match column_ms {
+            Some(column_ms) => floor(row.get(1)?, column_ms),
+            None => 0,
+        };
+        if self.columns.last().is_none_or(|last| last.ts_ms != ts_ms) {
+            self.columns.push(Column {
+                ts_ms,
+                ..Column::default()
+            });
+        }
+        if let Some(column) = self.columns.last_mut() {
+            if series.is_counted {
+                column.roots.add(&self.row);
+            }
+            if series.model.is_some() {
+                column.llm.add(&self.row);
+            }
+        }
         if let Some(text) = row.get_ref(2)?.as_str_or_null()? {
             for (key, given) in feedback_from_json(text) {
                 let sum = self.feedback.entry(key).or_default();
@@ -181,36 +243,20 @@ impl Pass {
                 sum.sum += given.sum;
             }
         }
-        let Some(column_ms) = column_ms.filter(|_| series.is_counted || series.is_llm) else {
-            return Ok(());
-        };
-        let ts_ms = floor(row.get(1)?, column_ms);
-        let column = self.columns.entry(ts_ms).or_default();
-        if series.is_counted {
-            column.roots.add_row(row, FIRST, false)?;
-        }
-        if series.is_llm {
-            column.llm.add_row(row, FIRST, true)?;
-        }
         Ok(())
     }
 }
 
 fn totals(pass: &Pass, from_ms: TimeMs, to_ms: TimeMs) -> TraceTotals {
-    let (mut roots, mut llm, mut runs) = (Sums::default(), Sums::default(), 0);
-    for series in pass.series.values().filter(|series| series.sums.runs > 0) {
-        runs += series.sums.runs;
-        if series.is_counted {
-            roots.add(&series.sums);
-        }
-        if series.is_llm {
-            llm.add(&series.sums);
-        }
+    let (mut roots, mut llm) = (Sums::default(), Sums::default());
+    for column in &pass.columns {
+        roots.merge(&column.roots);
+        llm.merge(&column.llm);
     }
     TraceTotals {
         from_ms,
         to_ms,
-        runs,
+        runs: pass.runs,
         roots: roots.figures(),
         llm: llm.figures(),
         usage: llm.usage(),
@@ -230,27 +276,29 @@ fn totals(pass: &Pass, from_ms: TimeMs, to_ms: TimeMs) -> TraceTotals {
     }
 }
 
-fn groups<'a>(
-    pass: &'a Pass,
-    key: impl Fn(&'a Series) -> Option<(&'a String, &'a String)>,
-) -> Vec<TraceGroup> {
-    let mut sums: HashMap<(&str, &str), Sums> = HashMap::new();
-    for series in pass.series.values().filter(|series| series.sums.runs > 0) {
-        if let Some((run_type, name)) = key(series) {
-            sums.entry((run_type, name)).or_default().add(&series.sums);
-        }
-    }
-    let mut sums: Vec<_> = sums.into_iter().collect();
-    sums.sort_by(|(a, sums_of_a), (b, sums_of_b)| {
-        sums_of_b.runs.cmp(&sums_of_a.runs).then_with(|| a.cmp(b))
-    });
-    sums.truncate(GROUPS_MAX);
-    sums.into_iter()
-        .map(|((run_type, name), sums)| TraceGroup {
+impl Group {
+    fn new(run_type: &str, name: &str) -> Self {
+        Self {
             run_type: run_type.to_owned(),
             name: name.to_owned(),
-            figures: sums.figures(),
-            usage: sums.usage(),
-        })
-        .collect()
+            sums: Sums::default(),
+        }
+    }
+}
+
+/// Those with most runs.
+fn largest(groups: &[Group]) -> Vec<TraceGroup> {
+    let mut groups: Vec<&Group> = groups.iter().filter(|group| group.sums.runs > 0).collect();
+    groups.sort_by(|a, b| {
+        let names = || (&a.run_type, &a.name).cmp(&(&b.run_type, &b.name));
+        b.sums.runs.cmp(&a.sums.runs).then_with(names)
+    });
+    let groups = groups.into_iter().take(GROUPS_MAX);
+    let group = |group: &Group| TraceGroup {
+        run_type: group.run_type.clone(),
+        name: group.name.clone(),
+        figures: group.sums.figures(),
+        usage: group.sums.usage(),
+    };
+    groups.map(group).collect()
 }
