@@ -135,7 +135,7 @@ async fn the_description_names_every_path_and_every_path_answers() {
     let batch = RecordsBatch {
         instance_id: ids[0],
         kind: "langsmith_run".into(),
-        rows: vec![run],
+        rows: RecordsBatch::written([run]),
         cursor: None,
         ts_ms: now_ms(),
     };

@@ -21,7 +21,7 @@ async fn send(place: &Place, instance_id: i64, kind: &str, rows: Value) {
     let batch = RecordsBatch {
         instance_id,
         kind: kind.into(),
-        rows,
+        rows: RecordsBatch::written(rows),
         cursor: None,
         ts_ms: now_ms(),
     };

@@ -186,6 +186,8 @@ fn plain_loop(path: &Path, messages: &[Vec<Value>]) -> Result<f64, Box<dyn Error
 
 fn through_writer(path: &Path, messages: Vec<Vec<Value>>) -> Result<(f64, f64), Box<dyn Error>> {
     let rows = messages.iter().map(Vec::len).sum::<usize>() as f64;
+    // As they come out of an agent's line.
+    let messages: Vec<_> = messages.into_iter().map(RecordsBatch::written).collect();
     let (Opened { writer, thread, .. }, instance_id) = open(path)?;
     let before = used_bytes(path)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,6 +1,7 @@
 //! The write vocabulary: everything that can be recorded, as plain data. It decides nothing and does no I/O.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Milliseconds since 1970 UTC.
 pub type TimeMs = i64;
@@ -280,16 +281,39 @@ pub struct PutRow {
 }
 
 /// Rows and the cursor that they advance, stored in one transaction.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RecordsBatch {
     /// Who sent them.
     pub instance_id: i64,
     /// `langsmith_run`, `langsmith_feedback`, `langsmith_project` or `langsmith_day_check`; any other kind is refused.
     pub kind: String,
-    /// The rows as the agent sent them.
-    pub rows: Vec<Value>,
+    /// The rows as the agent wrote them.
+    pub rows: Vec<Box<RawValue>>,
     /// Name and value.
     pub cursor: Option<(String, Value)>,
     /// When.
     pub ts_ms: TimeMs,
+}
+
+impl RecordsBatch {
+    /// Values as the rows that an agent writes.
+    pub fn written(values: impl IntoIterator<Item = Value>) -> Vec<Box<RawValue>> {
+        let rows = values
+            .into_iter()
+            .map(|value| RawValue::from_string(value.to_string()));
+        rows.map(|row| row.expect("a value prints as JSON"))
+            .collect()
+    }
+}
+
+impl PartialEq for RecordsBatch {
+    fn eq(&self, other: &Self) -> bool {
+        (self.instance_id, &self.kind, &self.cursor, self.ts_ms)
+            == (other.instance_id, &other.kind, &other.cursor, other.ts_ms)
+            && self
+                .rows
+                .iter()
+                .map(|row| row.get())
+                .eq(other.rows.iter().map(|row| row.get()))
+    }
 }

@@ -1,7 +1,6 @@
 //! What the writer thread is asked to do, and how much room it takes while it waits.
 //! It does nothing itself.
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::registry::{Cursors, RegisteredInstance};
@@ -50,26 +49,13 @@ pub(crate) fn rows_of(fact: &Fact) -> usize {
         Fact::Metrics(row) => rows(row.metrics.len(), 0),
         Fact::Records(batch) => {
             // Four for an ordinary row; beyond that its contents count by what they take.
-            let beyond = |row| bytes_of(row).saturating_sub(4 * BYTES_PER_ROW);
-            rows(batch.rows.len() * 4, batch.rows.iter().map(beyond).sum())
+            let bytes = batch.rows.iter().map(|row| row.get().len());
+            let beyond = bytes.map(|bytes| bytes.saturating_sub(4 * BYTES_PER_ROW));
+            rows(batch.rows.len() * 4, beyond.sum())
         }
         Fact::Event(event) => rows(1, event.message.len()),
         _ => 1,
     }
-}
-
-/// About what a value takes in memory.
-fn bytes_of(value: &Value) -> usize {
-    let inside = match value {
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(bytes_of).sum(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| name.len() + bytes_of(value))
-            .sum(),
-        _ => 0,
-    };
-    size_of::<Value>() / 2 + inside
 }
 
 /// How many rows a fact has, for counters that people read.

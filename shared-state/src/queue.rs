@@ -12,6 +12,9 @@ use crate::health::WriterHealth;
 use crate::job::{Job, rows_of};
 use crate::writer::WriteError;
 
+/// A job of so many rows is worth a transaction of its own, so whoever waits for it does not wait for others too.
+const LARGE_JOB_ROWS: usize = 128;
+
 /// What is written in one transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -44,6 +47,8 @@ struct State {
     bulk: VecDeque<(Fact, usize)>,
     urgent_rows: usize,
     bulk_rows: usize,
+    /// Jobs of `LARGE_JOB_ROWS` and more among the urgent ones.
+    large_jobs: usize,
     /// The writer sleeps and must be woken by the next job.
     asleep: bool,
     /// Set once: until when what is queued may still be written.
@@ -87,6 +92,7 @@ impl Queue {
             bulk: VecDeque::new(),
             urgent_rows: 0,
             bulk_rows: 0,
+            large_jobs: 0,
             asleep: false,
             closing: None,
             ended: false,
@@ -119,6 +125,7 @@ impl Queue {
             return Err(WriteError::Full);
         }
         state.urgent_rows += rows;
+        state.large_jobs += usize::from(rows >= LARGE_JOB_ROWS);
         state.urgent.push_back((job, rows));
         self.wake_for(&mut state);
         Ok(())
@@ -148,11 +155,15 @@ impl Queue {
     }
 
     fn wake_for(&self, state: &mut State) {
-        let full = state.urgent_rows + state.bulk_rows >= self.bounds.batch_rows_max;
-        if state.asleep || full {
+        if state.asleep || self.is_worth_a_transaction(state) {
             state.asleep = false;
             self.wake.notify_one();
         }
+    }
+
+    /// Whether what waits is written without gathering more.
+    fn is_worth_a_transaction(&self, state: &State) -> bool {
+        state.large_jobs > 0 || state.urgent_rows + state.bulk_rows >= self.bounds.batch_rows_max
     }
 
     /// Waits for work until `idle_until`; work gathers for the group-commit time or until a batch is full.
@@ -173,9 +184,7 @@ impl Queue {
             state.asleep = false;
         }
         let until = Instant::now() + self.bounds.group_commit;
-        while state.urgent_rows + state.bulk_rows < self.bounds.batch_rows_max
-            && state.closing.is_none()
-        {
+        while !self.is_worth_a_transaction(&state) && state.closing.is_none() {
             let Some(left) = until
                 .checked_duration_since(Instant::now())
                 .filter(|left| !left.is_zero())
@@ -201,6 +210,7 @@ impl Queue {
                 break;
             };
             state.urgent_rows -= rows;
+            state.large_jobs -= usize::from(rows >= LARGE_JOB_ROWS);
             batch.rows += rows;
             batch.jobs.push(job);
         }

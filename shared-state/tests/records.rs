@@ -19,7 +19,7 @@ async fn send(
     let batch = RecordsBatch {
         instance_id,
         kind: kind.into(),
-        rows,
+        rows: RecordsBatch::written(rows),
         cursor,
         ts_ms: T0 + 1,
     };
@@ -147,7 +147,7 @@ async fn the_time_of_change_moves_only_with_a_change() {
         let batch = RecordsBatch {
             instance_id: id,
             kind: "langsmith_run".into(),
-            rows: vec![row.clone()],
+            rows: RecordsBatch::written([row.clone()]),
             cursor: None,
             ts_ms,
         };

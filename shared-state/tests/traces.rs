@@ -75,7 +75,7 @@ async fn fill(place: &Place, runs: &[Known]) {
         let batch = RecordsBatch {
             instance_id,
             kind: "langsmith_run".into(),
-            rows: runs.iter().map(|run| run.row.clone()).collect(),
+            rows: RecordsBatch::written(runs.iter().map(|run| run.row.clone())),
             cursor: None,
             ts_ms: T0,
         };

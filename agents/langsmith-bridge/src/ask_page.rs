@@ -9,62 +9,96 @@ use crate::asker::Asker;
 use crate::following::is_abandoned;
 use crate::map_run::{Mapping, map_run};
 use crate::page::Page;
-use crate::place::{Place, ReadPage};
+use crate::place::Place;
+use crate::plan::Policy;
 use crate::pull::{Pull, PullKind};
 use crate::query::{About, Question, rows_max};
 use crate::reading::SeenRun;
-use crate::run_row::RunRow;
+use crate::run_row::{RunRow, WrittenRow};
 use crate::settings::Configuration;
 
 /// What is read again of a run whose feedback may have changed, where the server cannot say which those are.
 const FEEDBACK_FIELDS: [&str; 3] = ["ID", "PROJECT_ID", "FEEDBACK_STATS"];
 
 /// How an answer is read.
-pub(crate) struct Reader<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
     pub(crate) version: ApiVersion,
+    /// As many runs as were asked for.
     pub(crate) rows_max: u32,
-    pub(crate) mapping: Mapping<'a>,
-    pub(crate) configuration: &'a Configuration,
+    pub(crate) project_id: String,
+    pub(crate) project: String,
+    pub(crate) has_extra: bool,
+    pub(crate) content_bytes_max: usize,
+    pub(crate) policy: Policy,
 }
 
-/// Asks for one page and reads it.
-pub(crate) async fn ask(
-    asker: &mut Asker,
-    context: &Context,
-    reader: &Reader<'_>,
-    body: String,
-) -> Result<ReadPage, AskError> {
-    let read_ms = asker.now_ms();
-    let answer = asker.post(context, path_of(reader.version), body).await?;
-    let page = match reader.version {
-        ApiVersion::V2 => Page::parse(&answer),
-        ApiVersion::V1 => Page::parse_older(&answer, reader.rows_max as usize),
-    };
-    let page = page.map_err(|error| AskError::NotUnderstood(error.to_string()))?;
-    let mut read = ReadPage {
-        rows: Vec::new(),
-        seen: Vec::new(),
-        next: page.next_cursor().map(str::to_owned),
-        read_ms,
-        fields_unreadable: 0,
-        fields_oversized: 0,
-    };
-    for fields in page.items() {
-        let Some(mut mapped) = map_run(fields, reader.mapping) else {
-            read.fields_unreadable += 1; // its id
-            continue;
-        };
-        read.fields_unreadable += mapped.unreadable;
-        read.fields_oversized += mapped.oversized;
-        let run = see(&mapped.row);
-        if mapped.row.status.is_some() || mapped.row.end_us.is_some() {
-            let policy = &reader.configuration.policy;
-            mapped.row.is_abandoned = Some(is_abandoned(&run, read_ms, policy));
+/// What a page holds.
+#[derive(Debug, Default)]
+pub(crate) struct ReadPage {
+    pub(crate) rows: Vec<WrittenRow>,
+    /// The same runs in the same order.
+    pub(crate) seen: Vec<SeenRun>,
+    /// The server's cursor of the next page.
+    pub(crate) next: Option<String>,
+    /// When it was asked.
+    pub(crate) read_ms: i64,
+    pub(crate) fields_unreadable: u64,
+    pub(crate) fields_oversized: u64,
+}
+
+impl Reader {
+    /// Asks for one page and reads it. Reading is done by a thread of its own, so that the page before is stored meanwhile.
+    pub(crate) async fn ask(
+        self,
+        asker: &mut Asker,
+        context: &Context,
+        body: String,
+    ) -> Result<ReadPage, AskError> {
+        let read_ms = asker.now_ms();
+        let path = path_of(self.version);
+        let answer = asker.post(context, path, body).await?;
+        let reading = tokio::task::spawn_blocking(move || self.read(&answer, read_ms));
+        match reading.await {
+            Ok(page) => page,
+            Err(error) => std::panic::resume_unwind(error.into_panic()), // it is never cancelled
         }
-        read.seen.push(run);
-        read.rows.push(mapped.row);
     }
-    Ok(read)
+
+    fn read(&self, answer: &[u8], read_ms: i64) -> Result<ReadPage, AskError> {
+        let page = match self.version {
+            ApiVersion::V2 => Page::parse(answer),
+            ApiVersion::V1 => Page::parse_older(answer, self.rows_max as usize),
+        };
+        let page = page.map_err(|error| AskError::NotUnderstood(error.to_string()))?;
+        let mut read = ReadPage {
+            next: page.next_cursor().map(str::to_owned),
+            read_ms,
+            ..ReadPage::default()
+        };
+        let mapping = Mapping {
+            project_id: &self.project_id,
+            project: &self.project,
+            has_extra: self.has_extra,
+            content_bytes_max: self.content_bytes_max,
+        };
+        for fields in page.items() {
+            let Some(mut mapped) = map_run(fields, mapping) else {
+                read.fields_unreadable += 1; // its id
+                continue;
+            };
+            read.fields_unreadable += mapped.unreadable;
+            let run = see(&mapped.row);
+            if mapped.row.status.is_some() || mapped.row.end_us.is_some() {
+                mapped.row.is_abandoned = Some(is_abandoned(&run, read_ms, &self.policy));
+            }
+            read.seen.push(run);
+            let (row, oversized) = mapped.row.write();
+            read.fields_oversized += mapped.oversized + oversized;
+            read.rows.push(row);
+        }
+        Ok(read)
+    }
 }
 
 fn path_of(version: ApiVersion) -> &'static str {
@@ -111,28 +145,20 @@ pub(crate) fn fields_of(
     place.progress.refused_fields.without(fields, now_ms)
 }
 
-pub(crate) fn reader_of<'a>(
-    place: &'a Place,
+pub(crate) fn reader_of(
+    place: &Place,
     version: ApiVersion,
-    configuration: &'a Configuration,
-) -> Reader<'a> {
+    configuration: &Configuration,
+) -> Reader {
+    let project = place.project.as_ref();
     Reader {
         version,
         rows_max: rows_max(place.page_size, version),
-        mapping: mapping_of(place, configuration),
-        configuration,
-    }
-}
-
-pub(crate) fn mapping_of<'a>(place: &'a Place, configuration: &Configuration) -> Mapping<'a> {
-    Mapping {
-        project_id: project_id(place),
-        project: place
-            .project
-            .as_ref()
-            .map_or(&place.name, |project| &project.name),
+        project_id: project_id(place).to_owned(),
+        project: project.map_or(&place.name, |project| &project.name).clone(),
         has_extra: configuration.selection.fields().contains(&"EXTRA"),
         content_bytes_max: configuration.content_bytes_max,
+        policy: configuration.policy,
     }
 }
 

@@ -196,8 +196,11 @@ impl Asker {
         if closed_for > WAIT_MAX {
             return Err(AskError::Held(closed_for));
         }
-        let rest = tokio::time::sleep(pace.take(now));
-        patiently(context, "waiting to stay within the rate limit", rest).await;
+        let rest = pace.take(now);
+        if !rest.is_zero() {
+            let resting = tokio::time::sleep(rest);
+            patiently(context, "waiting to stay within the rate limit", resting).await;
+        }
         Ok(())
     }
 

@@ -4,13 +4,17 @@
 use agent_sdk::{Context, Cursor, Level};
 use serde_json::json;
 
+use crate::ahead::{ComingPages, PAGES_AHEAD_MAX};
 use crate::api_choice::ApiVersion;
-use crate::ask_page::{ask, project_id, question_of, reader_of};
-use crate::place::{Ahead, Place};
+use crate::ask_page::{project_id, question_of, reader_of};
+use crate::place::Place;
 use crate::plan::{Step, next_step};
 use crate::progress::Progress;
+use crate::pull::PullKind;
 use crate::puller::{Puller, cursor_name};
 use crate::run_row::{RunRow, WrittenRow};
+use crate::settings::Configuration;
+use crate::store::Store;
 use crate::trouble::Trouble;
 
 impl Puller {
@@ -39,13 +43,12 @@ impl Puller {
     }
 
     /// Stores the rows and the progress in one acknowledged batch, then goes on from there. If the next step is the next page
-    /// of a window, it is asked for meanwhile; nothing else of the project is asked in between, so it cannot be older than
-    /// what is stored then.
+    /// of a window, pages are asked for meanwhile, and rows of the next one sent.
     pub(crate) async fn commit(
         &mut self,
         context: &Context,
         place: &mut Place,
-        rows: Vec<RunRow>,
+        rows: Vec<WrittenRow>,
         mut progress: Progress,
         version: ApiVersion,
     ) -> Result<(), Trouble> {
@@ -53,47 +56,33 @@ impl Puller {
             self.note_abandoned(context, &mut progress, row);
         }
         let cursor = self.cursor(project_id(place), &mut progress);
-        let written: Vec<WrittenRow> = rows
-            .into_iter()
-            .map(|row| {
-                let (written, oversized) = row.write();
-                place.figures.fields_oversized += oversized;
-                written
-            })
-            .collect();
         place.not_found.clear();
-        let policy = &self.configuration.policy;
         let now_ms = self.asker.now_ms();
-        let next = match next_step(&progress, now_ms, policy) {
-            Step::ReadPage(pull) if pull.page.is_some() => Some(pull),
-            _ => None,
-        };
-        let storing = self.store.commit(context, written, cursor);
-        let Some(pull) = next else {
-            let stored = storing.await.map_err(Trouble::Store)?;
-            place.figures.note_stored(stored);
+        let mut ahead = std::mem::take(&mut place.ahead);
+        let coming = coming_pages(place, &progress, version, now_ms, &self.configuration);
+        let Some((coming, pages)) = coming else {
+            let stored = self.store.commit(context, rows, cursor).await;
+            place.figures.note_stored(stored.map_err(Trouble::Store)?);
             place.progress = progress;
             return Ok(());
         };
-        let question = question_of(place, &pull, &self.configuration, now_ms);
-        let at = pull
-            .page
-            .as_ref()
-            .filter(|page| page.question == question.fingerprint(version));
-        let body = question.body(version, at.map(|page| page.cursor.as_str()));
-        let reader = reader_of(place, version, &self.configuration);
-        let asking = ask(&mut self.asker, context, &reader, body.clone());
-        let (stored, asked) = tokio::join!(storing, asking);
-        let stored = stored.map_err(Trouble::Store)?;
-        place.figures.note_stored(stored);
+        ahead.keep_from(&coming.body());
+        let early = ahead.rows_to_send(&rows, &self.store);
+        let sending = Store::send_early(context, &early);
+        let asking = ahead.fill(pages, coming, &mut self.asker, context);
+        let storing = self.store.commit(context, rows, cursor);
+        let (stored, is_sent, ()) = tokio::join!(storing, sending, asking);
+        if is_sent {
+            place.figures.note_stored(self.store.note_early(&early));
+        }
+        place.figures.note_stored(stored.map_err(Trouble::Store)?);
         place.progress = progress;
-        // What went wrong will go wrong again when it is asked for in its turn, and is told then.
-        place.ahead = asked.ok().map(|page| Ahead { body, page });
+        place.ahead = ahead;
         Ok(())
     }
 
     /// Remembers whether the run of this row was given up, and tells people the first time.
-    fn note_abandoned(&self, context: &Context, progress: &mut Progress, row: &RunRow) {
+    fn note_abandoned(&self, context: &Context, progress: &mut Progress, row: &WrittenRow) {
         let Some(is_abandoned) = row.is_abandoned else {
             return;
         };
@@ -110,15 +99,47 @@ impl Puller {
     }
 }
 
+/// The pages that come next, and how many of them may be asked for before their turn; absent where something else is next.
+fn coming_pages<'a>(
+    place: &'a Place,
+    progress: &Progress,
+    version: ApiVersion,
+    now_ms: i64,
+    configuration: &'a Configuration,
+) -> Option<(ComingPages<'a>, usize)> {
+    let policy = &configuration.policy;
+    let next = next_step(progress, now_ms, policy);
+    let Step::ReadPage(pull) = &next else {
+        return None;
+    };
+    let question = question_of(place, pull, configuration, now_ms);
+    let page = pull.page.as_ref()?;
+    if page.question != question.fingerprint(version) {
+        return None;
+    }
+    // Each page of a round through the feedback has a time of its own.
+    let is_feedback = pull.kind == PullKind::Feedback;
+    let pages_max = if is_feedback { 1 } else { PAGES_AHEAD_MAX };
+    let pages = place.steps_in_a_row(progress, &next, pages_max, now_ms, policy);
+    let coming = ComingPages {
+        reader: reader_of(place, version, configuration),
+        question,
+        version,
+        cursor: page.cursor.clone(),
+    };
+    (pages > 0).then_some((coming, pages))
+}
+
 /// The rows, and one for each followed run that is given up without being among them.
 pub(crate) fn with_abandoned(
     place: &Place,
-    mut rows: Vec<RunRow>,
+    mut rows: Vec<WrittenRow>,
     given_up: Vec<String>,
-) -> Vec<RunRow> {
+) -> Vec<WrittenRow> {
     for run_id in given_up {
         if rows.iter().all(|row| row.run_id != run_id) {
-            rows.push(RunRow::abandoned(run_id, project_id(place), &place.name));
+            let row = RunRow::abandoned(run_id, project_id(place), &place.name);
+            rows.push(row.write().0);
         }
     }
     rows

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::days::is_over;
 use crate::plan::{DAY_MS, Policy, SEAM_MS, day_of};
 use crate::pull::{Pull, PullKind, Span};
-use crate::run_row::RunRow;
+use crate::reading::SeenRun;
 
 /// Most runs of a day that are told apart while they are counted; some 40 MB. Beyond, each row counts, so that a row that comes
 /// twice makes the day look different from the server's count, and it is read again.
@@ -39,12 +39,12 @@ impl DayCount {
         })
     }
 
-    pub(crate) fn note(&mut self, row: &RunRow) {
-        let starts_in = |us: i64| day_of(us.div_euclid(1_000)) == self.day_ms;
-        if !row.start_us.is_some_and(starts_in) {
+    pub(crate) fn note(&mut self, run: &SeenRun) {
+        let starts_in = |ms: i64| day_of(ms) == self.day_ms;
+        if !run.start_ms.is_some_and(starts_in) {
             return;
         }
-        let id = row.run_id.bytes().filter(|byte| *byte != b'-');
+        let id = run.run_id.bytes().filter(|byte| *byte != b'-');
         let id = id.fold(0_u128, |id, digit| {
             (id << 4) | u128::from(char::from(digit).to_digit(16).unwrap_or(0))
         });

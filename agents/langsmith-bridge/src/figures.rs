@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::place::ReadPage;
+use crate::ask_page::ReadPage;
 use crate::progress::Progress;
 use crate::store::Stored;
 

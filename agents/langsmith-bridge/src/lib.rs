@@ -5,7 +5,7 @@
 //! * `flags`, `spans`, `agents_file`, `settings`, `selection`, `environment`, `profile`, `endpoint`, `api_key`: what to ask, where, and as whom.
 //! * `bridge`: the agent; one round of work after another. `trouble`: what stops a round. `check`, `check_questions`: what `--check` does instead.
 //! * `plan`, `days`: which question comes next. `reading`, `following`: what an answer means. `progress`, `pull`: what is remembered. Pure.
-//! * `puller`, `windows`, `ask_page`, `committing`, `refusals`, `server_questions`, `place`, `day_count`, `project`, `api_choice`, `refused_fields`: doing what the
+//! * `puller`, `windows`, `ask_page`, `ahead`, `committing`, `refusals`, `server_questions`, `place`, `day_count`, `project`, `api_choice`, `refused_fields`: doing what the
 //!   plan says, for several projects in turn.
 //! * `connection`, `asker`, `request_class`, `pace`, `learned_rates`, `retry`, `client`, `ask_error`: one question over HTTP, its limits and its failures.
 //!   `deprecation`: what the answers say of the API's future.
@@ -15,6 +15,7 @@
 
 mod abandoned;
 mod agents_file;
+mod ahead;
 mod api_choice;
 mod api_key;
 mod ask_error;

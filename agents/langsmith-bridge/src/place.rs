@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use agent_sdk::Status;
 
+use crate::ahead::PagesAhead;
 use crate::api_choice::NotFound;
 use crate::day_count::DayCount;
 use crate::figures::Figures;
@@ -14,7 +15,6 @@ use crate::progress::Progress;
 use crate::project::Project;
 use crate::pull::{Pull, PullKind};
 use crate::reading::SeenRun;
-use crate::run_row::RunRow;
 use crate::trouble::Trouble;
 
 /// In so many steps one is for what changed lately and one for what is old, if there is anything: an eighth of the rate each.
@@ -44,31 +44,11 @@ pub(crate) struct Place {
     pub(crate) reached_ms: Option<i64>,
     /// How many steps of this round are done.
     pub(crate) steps: u32,
-    /// The next page, asked for while the last was being stored.
-    pub(crate) ahead: Option<Ahead>,
+    /// The next pages, asked for while the last was being stored.
+    pub(crate) ahead: PagesAhead,
     pub(crate) not_found: NotFound,
     /// Smaller than configured once an answer was too large.
     pub(crate) page_size: u32,
-}
-
-/// What a page holds.
-#[derive(Debug)]
-pub(crate) struct ReadPage {
-    pub(crate) rows: Vec<RunRow>,
-    pub(crate) seen: Vec<SeenRun>,
-    /// The server's cursor of the next page.
-    pub(crate) next: Option<String>,
-    /// When it was asked.
-    pub(crate) read_ms: i64,
-    pub(crate) fields_unreadable: u64,
-    pub(crate) fields_oversized: u64,
-}
-
-/// A page that was asked for ahead: the whole body, and the answer.
-#[derive(Debug)]
-pub(crate) struct Ahead {
-    pub(crate) body: String,
-    pub(crate) page: ReadPage,
 }
 
 impl Place {
@@ -87,7 +67,7 @@ impl Place {
             count: None,
             reached_ms: None,
             steps: 0,
-            ahead: None,
+            ahead: PagesAhead::default(),
             not_found: NotFound::default(),
             page_size,
         }
@@ -103,19 +83,26 @@ impl Place {
         match (&self.project, step) {
             (None, step) => Some((0, step)),
             (Some(_), Step::Rest { .. }) => None,
-            (Some(_), step) => Some((rank, self.in_turn(now_ms, policy).unwrap_or(step))),
+            (Some(_), step) => {
+                let other = in_turn(&self.progress, self.steps, now_ms, policy);
+                Some((rank, other.unwrap_or(step)))
+            }
         }
     }
 
-    /// What is new could take all of the rate for ever, where that is low or much is followed: so the rest has its turn.
-    fn in_turn(&self, now_ms: i64, policy: &Policy) -> Option<Step> {
-        let sweep = || sweep_step(&self.progress, now_ms, policy);
-        let older = || older_step(&self.progress, now_ms);
-        match self.steps {
-            3 => sweep().or_else(older),
-            7 => older().or_else(sweep),
-            _ => None,
-        }
+    /// How many of the coming steps, of `steps_max`, are left to the one that is next.
+    pub(crate) fn steps_in_a_row(
+        &self,
+        progress: &Progress,
+        next: &Step,
+        steps_max: usize,
+        now_ms: i64,
+        policy: &Policy,
+    ) -> usize {
+        let steps = (self.steps..).take(steps_max);
+        let others = steps.map(|step| in_turn(progress, step % STEPS_OF_A_ROUND, now_ms, policy));
+        let is_next = |other: &Option<Step>| other.as_ref().is_none_or(|other| other == next);
+        others.take_while(is_next).count()
     }
 
     /// A step is about to be done.
@@ -186,15 +173,26 @@ impl Place {
     pub(crate) fn count_page(
         &mut self,
         pull: &Pull,
-        rows: &[RunRow],
+        seen: &[SeenRun],
         is_last: bool,
     ) -> Option<u64> {
         if !self.is_counting(pull) {
             return None;
         }
         let count = self.count.as_mut()?;
-        rows.iter().for_each(|row| count.note(row));
+        seen.iter().for_each(|run| count.note(run));
         is_last.then(|| count.runs())
+    }
+}
+
+/// What is new could take all of the rate for ever, where that is low or much is followed: so the rest has its turn.
+fn in_turn(progress: &Progress, step: u32, now_ms: i64, policy: &Policy) -> Option<Step> {
+    let sweep = || sweep_step(progress, now_ms, policy);
+    let older = || older_step(progress, now_ms);
+    match step {
+        3 => sweep().or_else(older),
+        7 => older().or_else(sweep),
+        _ => None,
     }
 }
 

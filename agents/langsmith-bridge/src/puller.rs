@@ -238,7 +238,7 @@ impl Puller {
         tracing::warn!("{trouble}; next try in {:.1} s", wait.as_secs_f64());
         place.rest = wait;
         place.rest_until = Instant::now() + wait;
-        place.ahead = None;
+        place.ahead.clear();
         let reach = if trouble.is_of_the_server() {
             Reach::Everybody
         } else {

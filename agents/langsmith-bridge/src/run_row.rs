@@ -7,6 +7,8 @@ use langsmith_values::cut;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::sent::Fingerprint;
+
 /// Longest error text that is kept. Stack traces beyond it repeat themselves, and a row has to fit a line.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 
@@ -91,7 +93,17 @@ pub(crate) struct Contents {
 #[derive(Clone, Debug)]
 pub(crate) struct WrittenRow {
     pub(crate) run_id: String,
+    /// As in [`RunRow`].
+    pub(crate) is_abandoned: Option<bool>,
     pub(crate) json: Box<RawValue>,
+    /// Tells rows apart without comparing them.
+    pub(crate) print: Fingerprint,
+}
+
+impl AsRef<RawValue> for WrittenRow {
+    fn as_ref(&self) -> &RawValue {
+        &self.json
+    }
 }
 
 impl RunRow {
@@ -112,8 +124,13 @@ impl RunRow {
         loop {
             let json = serde_json::value::to_raw_value(&self).expect("a row is plain data");
             if json.get().len() <= ROW_BYTES_MAX || !self.contents.omit_largest() {
-                let run_id = self.run_id;
-                return (WrittenRow { run_id, json }, oversized);
+                let written = WrittenRow {
+                    print: Fingerprint::of(&self.run_id, json.get()),
+                    is_abandoned: self.is_abandoned,
+                    run_id: self.run_id,
+                    json,
+                };
+                return (written, oversized);
             }
             oversized += 1;
         }

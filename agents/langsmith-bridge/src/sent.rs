@@ -15,11 +15,32 @@ pub(crate) struct Sent {
     by_run: HashMap<u64, u64>,
 }
 
+/// Stands for a row. Two of 64 bits would have to agree by accident for a row to be taken for another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fingerprint {
+    run: u64,
+    row: u64,
+}
+
+impl Fingerprint {
+    /// Of a run's id and its row in JSON.
+    pub(crate) fn of(run_id: &str, json: &str) -> Self {
+        let print = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        Self {
+            run: print(run_id),
+            row: print(json),
+        }
+    }
+}
+
 impl Sent {
-    /// Whether exactly this row was acknowledged before. Two fingerprints of 64 bits would have to agree by accident for
-    /// a row to be taken for another.
+    /// Whether exactly this row was acknowledged before.
     pub(crate) fn has(&self, row: &WrittenRow) -> bool {
-        self.by_run.get(&fingerprint(&row.run_id)) == Some(&fingerprint(row.json.get()))
+        self.by_run.get(&row.print.run) == Some(&row.print.row)
     }
 
     /// The row was acknowledged.
@@ -27,15 +48,8 @@ impl Sent {
         if self.by_run.len() >= ROWS_MAX {
             self.by_run.clear();
         }
-        let row_print = fingerprint(row.json.get());
-        self.by_run.insert(fingerprint(&row.run_id), row_print);
+        self.by_run.insert(row.print.run, row.print.row);
     }
-}
-
-fn fingerprint(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

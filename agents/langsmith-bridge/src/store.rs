@@ -55,6 +55,11 @@ impl Store {
         self.cursors.get(name)
     }
 
+    /// Whether exactly this row is stored, as far as this process remembers.
+    pub(crate) fn has(&self, row: &WrittenRow) -> bool {
+        self.sent.has(row)
+    }
+
     /// Stores the rows that changed, and the cursor with the last of them. On an error some rows may be stored and the
     /// cursor is not: storing everything again is then right.
     pub(crate) async fn commit(
@@ -80,6 +85,20 @@ impl Store {
         Ok(stored)
     }
 
+    /// Sends rows whose progress comes later; whether all of them are stored.
+    pub(crate) async fn send_early(context: &Context, rows: &[WrittenRow]) -> bool {
+        rows.is_empty() || context.raw_records(KIND, rows, None).await.is_ok()
+    }
+
+    /// Rows were sent early and stored. They are not sent again with their progress.
+    pub(crate) fn note_early(&mut self, rows: &[WrittenRow]) -> Stored {
+        rows.iter().for_each(|row| self.sent.note(row));
+        Stored {
+            rows: rows.len() as u64,
+            refused: 0,
+        }
+    }
+
     /// Stores the counts of a day together with the cursor.
     pub(crate) async fn commit_check(
         &mut self,
@@ -89,7 +108,7 @@ impl Store {
     ) -> Result<(), RecordsError> {
         if self.dry_run.is_none() {
             let cursor = Some(cursor.clone());
-            context.raw_records(DAY_CHECK, vec![check], cursor).await?;
+            context.raw_records(DAY_CHECK, &[check], cursor).await?;
         }
         self.cursors.insert(cursor.name, cursor.value);
         Ok(())
@@ -106,8 +125,7 @@ impl Store {
         let mut stored = Stored::default();
         let mut to_send = vec![(rows, Some(cursor))];
         while let Some((mut rows, cursor)) = to_send.pop() {
-            let json: Vec<Box<RawValue>> = rows.iter().map(|row| row.json.clone()).collect();
-            let Err(error) = context.raw_records(KIND, json, cursor.clone()).await else {
+            let Err(error) = context.raw_records(KIND, &rows, cursor.clone()).await else {
                 stored.rows += rows.len() as u64;
                 rows.iter().for_each(|row| self.sent.note(row));
                 continue;

@@ -6,9 +6,9 @@ use agent_sdk::Context;
 use crate::api_choice::ApiVersion;
 use crate::api_choice::{note_answered, version_to_ask};
 use crate::ask_error::{AskError, Meaning};
-use crate::ask_page::{Reader, ask, fields_of, mapping_of, project_id, question_of, reader_of};
+use crate::ask_page::{ReadPage, Reader, fields_of, project_id, question_of, reader_of};
 use crate::committing::with_abandoned;
-use crate::place::{Place, ReadPage};
+use crate::place::Place;
 use crate::pull::{NextPage, Pull, PullKind};
 use crate::puller::Puller;
 use crate::query::{About, IDS_MAX, Question};
@@ -35,7 +35,7 @@ impl Puller {
         let at = at.filter(|_| pull.kind != PullKind::Day || place.is_counting(&pull));
         let body = question.body(version, at.map(|page| page.cursor.as_str()));
         let at = at.map(|page| page.cursor.clone());
-        let ahead = place.ahead.take().filter(|ahead| ahead.body == body);
+        let ahead = place.ahead.take(&body);
         if at.is_none() {
             place.begin_count(&pull, now_ms, &self.configuration.policy);
             if pull.kind == PullKind::Live {
@@ -43,10 +43,10 @@ impl Puller {
             }
         }
         let answer = match ahead {
-            Some(ahead) => Ok(ahead.page),
+            Some(page) => Ok(page),
             None => {
                 let reader = reader_of(place, version, &self.configuration);
-                ask(&mut self.asker, context, &reader, body).await
+                reader.ask(&mut self.asker, context, body).await
             }
         };
         let page = match answer {
@@ -87,7 +87,7 @@ impl Puller {
             question: print,
         });
         let is_complete = next.is_none();
-        let counted = place.count_page(&pull, &page.rows, is_complete);
+        let counted = place.count_page(&pull, &page.seen, is_complete);
         if pull.kind == PullKind::Backfill {
             place.reached_ms = page.seen.iter().filter_map(|run| run.start_ms).min();
         }
@@ -126,6 +126,7 @@ impl Puller {
         run_ids: Vec<String>,
         from_ms: i64,
     ) -> Result<(), Trouble> {
+        place.ahead.clear(); // these answers are newer
         let now_ms = self.asker.now_ms();
         let version = version_to_ask(self.configuration.api, &place.progress, now_ms);
         let refused = &place.progress.refused_fields;
@@ -145,11 +146,9 @@ impl Puller {
             let body = question.body(version, at.as_deref());
             let reader = Reader {
                 rows_max: question.rows_max(version),
-                version,
-                mapping: mapping_of(place, &self.configuration),
-                configuration: &self.configuration,
+                ..reader_of(place, version, &self.configuration)
             };
-            let page = match ask(&mut self.asker, context, &reader, body).await {
+            let page = match reader.ask(&mut self.asker, context, body).await {
                 Ok(page) => page,
                 Err(error) if error.meaning() == Some(Meaning::NotFound) => {
                     return self.after_not_found(context, place, error, version).await;

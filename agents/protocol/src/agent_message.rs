@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::lenient::{figures, null_as_absent, state_key, whole_i64, whole_u64};
 
-/// A message from an agent. The JSON key `type` names the variant in snake case.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A message from an agent. The JSON key `type` names the variant in snake case. [`decode`](crate::decode) reads it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AgentMessage {
     /// Who speaks; sent once, first, and optional.
@@ -265,17 +266,28 @@ pub struct Delete {
 }
 
 /// Rows that are stored in one transaction together with the cursor, then acknowledged by `id`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Records {
     /// Chosen by the agent, unique within one process; comes back in `ack` or `nack`.
     pub id: u64,
     /// What the rows are; docs/protocol.md lists the kinds.
     pub kind: String,
-    /// The rows; each is inserted, or changes the row with the same identity.
-    pub rows: Vec<Value>,
+    /// The rows as they were written; each is inserted, or changes the row with the same identity. Who stores them reads them.
+    pub rows: Vec<Box<RawValue>>,
     /// How far the agent has come, stored in the same transaction and handed back in the coordinator's `hello`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
+}
+
+impl PartialEq for Records {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.kind, &self.cursor) == (other.id, &other.kind, &other.cursor)
+            && self
+                .rows
+                .iter()
+                .map(|row| row.get())
+                .eq(other.rows.iter().map(|row| row.get()))
+    }
 }
 
 /// A named place that an agent remembers across its restarts.

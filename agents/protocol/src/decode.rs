@@ -4,6 +4,8 @@
 //! Invalid UTF-8 becomes U+FFFD: an agent with a Latin-1 locale is not dead, so its heartbeats count. A line that
 //! fails is read a second time in such a way that of several equal keys the last one wins.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -79,7 +81,10 @@ type ReadFields<M> = fn(&str, Source<'_>) -> Option<Result<M, serde_json::Error>
 fn decode_any<M>(line: &[u8], read_fields: ReadFields<M>) -> Result<M, DecodeError> {
     let text = object_text(line).ok_or(DecodeError::NotAMessage)?;
     // Checked once for the whole line, which is faster than for each of its strings.
-    let text = &*String::from_utf8_lossy(text);
+    let text = &*match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text), // far faster than looking for what is to be replaced
+        Err(_) => String::from_utf8_lossy(text),
+    };
     let kind = find_kind(text).ok_or(DecodeError::NotAMessage)?;
     match read_fields(&kind, Source::Text(text)) {
         Some(Ok(message)) => Ok(message),

@@ -141,7 +141,10 @@ fn work_message() -> impl Strategy<Value = AgentMessage> {
             |(id, kind, rows, cursor)| AgentMessage::Records(Records {
                 id,
                 kind,
-                rows,
+                rows: rows
+                    .iter()
+                    .map(|row| serde_json::value::to_raw_value(row).expect("plain data"))
+                    .collect(),
                 cursor
             })
         ),

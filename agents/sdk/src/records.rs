@@ -63,29 +63,29 @@ impl Context {
         rows: Vec<Value>,
         cursor: Option<Cursor>,
     ) -> Result<(), RecordsError> {
-        let rows = rows.iter().map(to_raw_value).collect::<Result<_, _>>();
+        let rows = rows.iter().map(to_raw_value).collect::<Result<Vec<_>, _>>();
         let rows = rows.map_err(EncodeError::Json)?;
-        self.raw_records(kind, rows, cursor).await
+        self.raw_records(kind, &rows, cursor).await
     }
 
     /// The same with rows that are JSON already and go into the line as they are.
     pub async fn raw_records(
         &self,
         kind: &str,
-        rows: Vec<Box<RawValue>>,
+        rows: &[impl AsRef<RawValue>],
         cursor: Option<Cursor>,
     ) -> Result<(), RecordsError> {
+        let rows = rows.iter().map(AsRef::as_ref).collect();
         let mut parts = split(rows, cursor.as_ref())?;
-        let last = parts.pop().unwrap_or_default();
-        let mut parts = parts.into_iter();
-        loop {
-            let some: Vec<_> = parts.by_ref().take(IN_FLIGHT_MAX).collect();
-            if some.is_empty() {
-                break;
-            }
+        // The cursor waits for what it covers; without one there is nothing to wait with.
+        let last = cursor.as_ref().map(|_| parts.pop().unwrap_or_default());
+        for some in parts.chunks(IN_FLIGHT_MAX) {
             self.store_together(kind, some).await?;
         }
-        self.store(kind, &last, cursor.as_ref()).await
+        match last {
+            Some(rows) => self.store(kind, &rows, cursor.as_ref()).await,
+            None => Ok(()),
+        }
     }
 
     /// Stores several messages of rows, all of which may be on their way at once. One that is refused for now is sent again
@@ -93,14 +93,14 @@ impl Context {
     async fn store_together(
         &self,
         kind: &str,
-        parts: Vec<Vec<Box<RawValue>>>,
+        parts: &[Vec<&RawValue>],
     ) -> Result<(), RecordsError> {
         let deadline = Instant::now() + ANSWER_WITHIN;
         let mut sent = Vec::new();
-        for rows in &parts {
+        for rows in parts {
             sent.push(self.send_once(kind, rows, None)?);
         }
-        for (mut sent, rows) in sent.into_iter().zip(&parts) {
+        for (mut sent, rows) in sent.into_iter().zip(parts) {
             match self.wait_for_answer(&mut sent, deadline).await? {
                 Answer::Stored => {}
                 Answer::Refused(Nack {
@@ -121,7 +121,7 @@ impl Context {
     async fn store(
         &self,
         kind: &str,
-        rows: &[Box<RawValue>],
+        rows: &[&RawValue],
         cursor: Option<&Cursor>,
     ) -> Result<(), RecordsError> {
         let deadline = Instant::now() + ANSWER_WITHIN;
@@ -160,7 +160,7 @@ impl Context {
     fn send_once(
         &self,
         kind: &str,
-        rows: &[Box<RawValue>],
+        rows: &[&RawValue],
         cursor: Option<&Cursor>,
     ) -> Result<Sent<'_>, RecordsError> {
         let (id, answer) = self.0.pending.expect_answer();
@@ -222,7 +222,7 @@ pub(crate) enum Message<'a> {
 pub(crate) struct RawRecords<'a> {
     id: u64,
     kind: &'a str,
-    rows: &'a [Box<RawValue>],
+    rows: &'a [&'a RawValue],
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a Cursor>,
 }
@@ -233,7 +233,7 @@ impl RawRecords<'_> {
         Records {
             id: self.id,
             kind: self.kind.to_owned(),
-            rows: vec![Value::Null; self.rows.len()],
+            rows: vec![RawValue::NULL.to_owned(); self.rows.len()],
             cursor: self.cursor.cloned(),
         }
     }
@@ -263,14 +263,14 @@ impl Drop for TakenBack<'_> {
 }
 
 /// Groups rows so that each group fits into a line, with the cursor's length reserved in every one of them.
-fn split(
-    rows: Vec<Box<RawValue>>,
+fn split<'a>(
+    rows: Vec<&'a RawValue>,
     cursor: Option<&Cursor>,
-) -> Result<Vec<Vec<Box<RawValue>>>, EncodeError> {
+) -> Result<Vec<Vec<&'a RawValue>>, EncodeError> {
     let taken =
         ENVELOPE_BYTES + cursor.map_or(Ok(0), |cursor| encode(cursor).map(|line| line.len()))?;
     let room = LINE_BYTES_MAX.saturating_sub(taken);
-    let mut groups: Vec<Vec<Box<RawValue>>> = Vec::new();
+    let mut groups: Vec<Vec<&RawValue>> = Vec::new();
     let mut used = room;
     for row in rows {
         let bytes = row.get().len() + 1; // the comma
@@ -305,6 +305,7 @@ mod tests {
             name: "runs".to_owned(),
             value: json!("y".repeat(20_000)),
         };
+        let rows: Vec<&RawValue> = rows.iter().map(AsRef::as_ref).collect();
         let groups = split(rows.clone(), Some(&cursor)).unwrap();
         assert_eq!(groups.len(), 5);
         for rows in &groups {
@@ -316,7 +317,7 @@ mod tests {
             });
             encode(&message).unwrap();
         }
-        let text = |rows: &[Box<RawValue>]| -> Vec<String> {
+        let text = |rows: &[&RawValue]| -> Vec<String> {
             rows.iter().map(|row| row.get().to_owned()).collect()
         };
         assert_eq!(text(&groups.concat()), text(&rows));
@@ -332,13 +333,13 @@ mod tests {
         let raw = Message::Records(&RawRecords {
             id: 3,
             kind: "langsmith_run",
-            rows: &[to_raw_value(&row).unwrap()],
+            rows: &[&to_raw_value(&row).unwrap()],
             cursor: Some(&cursor),
         });
         let typed = AgentMessage::Records(Records {
             id: 3,
             kind: "langsmith_run".to_owned(),
-            rows: vec![row],
+            rows: vec![to_raw_value(&row).unwrap()],
             cursor: Some(cursor.clone()),
         });
         assert_eq!(encode(&raw).unwrap(), encode(&typed).unwrap());

@@ -157,7 +157,7 @@ async fn send(
     let batch = RecordsBatch {
         instance_id,
         kind: kind.into(),
-        rows,
+        rows: RecordsBatch::written(rows),
         cursor: None,
         ts_ms,
     };

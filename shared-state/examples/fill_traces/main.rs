@@ -93,7 +93,7 @@ async fn fill(
         Fact::Records(RecordsBatch {
             instance_id,
             kind: kind.into(),
-            rows,
+            rows: RecordsBatch::written(rows),
             cursor: None,
             ts_ms: now_ms,
         })

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use agent_protocol::{
-    Ack, AgentMessage, Alert, CoordinatorHello, CoordinatorMessage, Event, Heartbeat,
-    LINE_BYTES_MAX, Nack, Records, Stop,
+    Ack, AgentMessage, Alert, CoordinatorHello, CoordinatorMessage, Decoded, Event, Heartbeat,
+    LINE_BYTES_MAX, Nack, Records, Stop, decode,
 };
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -255,7 +255,8 @@ impl Store {
 
     fn note_projects(&mut self, records: Records) -> Option<CoordinatorMessage> {
         for row in records.rows {
-            let row = row.as_object().expect("a row").clone();
+            let row: serde_json::Map<String, Value> =
+                serde_json::from_str(row.get()).expect("a row");
             let id = row["project_id"].as_str().expect("its id").to_owned();
             self.projects.entry(id).or_default().extend(row);
         }
@@ -273,11 +274,16 @@ impl Store {
                 retry,
             });
         }
+        let rows: Vec<Value> = records
+            .rows
+            .iter()
+            .map(|row| serde_json::from_str(row.get()).expect("JSON"))
+            .collect();
         let is_poisoned = |row: &Value| {
             let poisoned = self.poisoned_run.as_deref();
             poisoned.is_some() && poisoned == row["run_id"].as_str()
         };
-        if records.rows.iter().any(is_poisoned) {
+        if rows.iter().any(is_poisoned) {
             return CoordinatorMessage::Nack(Nack {
                 id,
                 reason: "a row breaks a constraint".into(),
@@ -285,12 +291,11 @@ impl Store {
             });
         }
         if records.kind == "langsmith_run" {
-            self.batches
-                .push((records.rows.len(), records.cursor.is_some()));
+            self.batches.push((rows.len(), records.cursor.is_some()));
         }
         match records.kind.as_str() {
-            "langsmith_run" => self.keep(records.rows),
-            "langsmith_day_check" => self.day_checks.extend(records.rows),
+            "langsmith_run" => self.keep(rows),
+            "langsmith_day_check" => self.day_checks.extend(rows),
             other => panic!("records of kind {other}"),
         }
         if let Some(cursor) = records.cursor {
@@ -337,7 +342,9 @@ async fn read_messages(
             .push_str(&String::from_utf8_lossy(&line));
         // A killed bridge may leave half a line, which is no message.
         if line.ends_with(b"\n") {
-            let message = serde_json::from_slice(&line).expect("stdout carries only messages");
+            let Decoded::Message(message) = decode(line.trim_ascii_end()) else {
+                panic!("stdout carries only messages");
+            };
             if let Some(answer) = coordinator.take(message) {
                 send(&stdin, &answer).await;
             }

@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use agent_protocol::AgentMessage;
+use agent_protocol::{AgentMessage, Decoded, decode};
 
 use crate::now_ms;
 use langsmith_test_server::{ContractServer, KEY, World};
@@ -38,7 +38,10 @@ async fn once_as_json_prints_every_run_and_succeeds() {
     let text = String::from_utf8(output.stdout).unwrap();
     let messages: Vec<AgentMessage> = text
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| match decode(line.as_bytes()) {
+            Decoded::Message(message) => message,
+            other => panic!("{other:?}"),
+        })
         .collect();
     let rows = messages.iter().filter_map(|message| match message {
         AgentMessage::Records(records) if records.kind == "langsmith_run" => {

@@ -30,8 +30,8 @@ fn a_cycle_goes_on_once_its_records_are_acknowledged() {
     let mut agent = start_storing();
     let sent = agent.wait_for("records", records);
     assert_eq!(
-        (sent.kind.as_str(), sent.rows),
-        ("row", vec![json!({"place": 42})])
+        (sent.kind.as_str(), written(&sent)),
+        ("row", vec![r#"{"place":42}"#])
     );
     assert_eq!(sent.cursor.unwrap().value, json!(42));
     // An answer to something else is no answer.
@@ -53,7 +53,10 @@ fn records_refused_for_now_are_sent_again() {
     }));
     let second = agent.wait_for("records again", records);
     assert_ne!(first.id, second.id);
-    assert_eq!((first.rows, first.cursor), (second.rows, second.cursor));
+    assert_eq!(
+        (written(&first), &first.cursor),
+        (written(&second), &second.cursor)
+    );
     agent.send(&CoordinatorMessage::Ack(Ack { id: second.id }));
     assert_eq!(agent.wait_for("heartbeat", heartbeat), "stored up to 42");
 }
@@ -103,4 +106,8 @@ fn nonsense_on_stdin_does_no_harm() {
         kilobytes < 16_000,
         "ten megabytes without newline took {line}"
     );
+}
+
+fn written(records: &Records) -> Vec<&str> {
+    records.rows.iter().map(|row| row.get()).collect()
 }

@@ -2,11 +2,13 @@
 //! It knows no table.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bigdecimal::BigDecimal;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A decimal with more digits, or with an exponent beyond this, is no amount of money; sums stay short.
 const DECIMAL_CHARS_MAX: usize = 80;
@@ -14,6 +16,10 @@ const DECIMAL_EXPONENT_MAX: i64 = 40;
 
 /// More tokens than any model has read; sums of millions of runs stay inside 64 bits.
 const COUNT_MAX: i64 = 1_000_000_000_000;
+
+/// JSON that is nested deeper, or has longer numbers, is not taken as it is; readers stop at 128 levels.
+const PLAIN_DEPTH_MAX: usize = 100;
+const PLAIN_DIGITS_MAX: usize = 15;
 
 /// What a column takes.
 #[derive(Clone, Copy, Debug)]
@@ -102,73 +108,131 @@ impl Cell<'_> {
     }
 }
 
-/// Checks a value; the error says what was expected.
-pub(super) fn read_cell(value: &Value, kind: Kind) -> Result<Cell<'_>, Cow<'static, str>> {
-    let expected = |what: &'static str| Err(Cow::Borrowed(what));
-    Ok(match (kind, value) {
-        (_, Value::Null) => Cell::Null,
-        (Kind::Text, Value::String(text)) => Cell::Text(Cow::Borrowed(text)),
-        (Kind::Word, Value::String(text)) if text.chars().any(char::is_uppercase) => {
-            Cell::Text(Cow::Owned(text.to_lowercase()))
-        }
-        (Kind::Word, Value::String(text)) => Cell::Text(Cow::Borrowed(text)),
-        (Kind::Text | Kind::Word, _) => return expected("a string or null"),
-        (Kind::OneOf(words), Value::String(word)) if words.contains(&word.as_str()) => {
-            Cell::Text(Cow::Borrowed(word))
-        }
-        (Kind::OneOf(words), _) => {
-            return Err(Cow::Owned(format!("{} or null", words.join(", "))));
-        }
-        (Kind::Flag, Value::Bool(flag)) => Cell::Integer(i64::from(*flag)),
-        (Kind::Flag, Value::Number(number)) if matches!(number.as_i64(), Some(0 | 1)) => {
-            Cell::Integer(number.as_i64().unwrap_or(0))
-        }
-        (Kind::Flag, _) => return expected("true, false or null"),
-        (Kind::Integer, Value::Number(number)) => match whole(number) {
-            Some(integer) => Cell::Integer(integer),
-            None => return expected("a whole number or null"),
-        },
-        (Kind::Integer, _) => return expected("a whole number or null"),
-        (Kind::Count, _) => match count(value) {
-            Some(integer) => Cell::Integer(integer),
-            None => return expected("a whole number from 0 to 1 000 000 000 000 or null"),
-        },
-        (Kind::Number, Value::Number(number)) => Cell::Real(number.as_f64().unwrap_or(0.0)),
-        (Kind::Number, _) => return expected("a number or null"),
-        (Kind::Decimal, _) => match decimal(value) {
-            Some(text) => Cell::Text(text),
-            None => return expected("a decimal number, as number or string, or null"),
-        },
-        (Kind::List, Value::Array(_)) | (Kind::Object, Value::Object(_)) | (Kind::Json, _) => {
-            Cell::Text(Cow::Owned(value.to_string()))
-        }
-        (Kind::List, _) => return expected("an array or null"),
-        (Kind::Object, _) => return expected("an object or null"),
-        (Kind::Counts, Value::Object(fields)) if fields.values().all(|n| count(n).is_some()) => {
-            Cell::Text(Cow::Owned(value.to_string()))
-        }
-        (Kind::Counts, _) => return expected("an object of whole numbers or null"),
-        (Kind::Decimals, Value::Object(fields)) => match decimals(fields) {
-            Some(text) => Cell::Text(Cow::Owned(text)),
-            None => return expected("an object of decimal numbers or null"),
-        },
-        (Kind::Decimals, _) => return expected("an object of decimal numbers or null"),
-    })
+impl Kind {
+    /// What people are told when a value is none of it.
+    fn expected(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Text | Self::Word => "a string or null",
+            Self::OneOf(words) => return Cow::Owned(format!("{} or null", words.join(", "))),
+            Self::Flag => "true, false or null",
+            Self::Integer => "a whole number or null",
+            Self::Count => "a whole number from 0 to 1 000 000 000 000 or null",
+            Self::Number => "a number or null",
+            Self::Decimal => "a decimal number, as number or string, or null",
+            Self::List => "an array or null",
+            Self::Object => "an object or null",
+            Self::Counts => "an object of whole numbers or null",
+            Self::Decimals => "an object of decimal numbers or null",
+            Self::Json => "JSON that is nested at most 128 levels deep",
+        })
+    }
 }
 
-fn count(value: &Value) -> Option<i64> {
-    let Value::Number(number) = value else {
-        return None;
+/// Checks a value, given as valid JSON without white space around it; the error says what was expected.
+pub(super) fn read_cell(json: &str, kind: Kind) -> Result<Cell<'_>, Cow<'static, str>> {
+    if json == "null" {
+        return Ok(Cell::Null);
+    }
+    let cell = match kind {
+        Kind::Text => string(json).map(Cell::Text),
+        Kind::Word => string(json).map(lower_case).map(Cell::Text),
+        Kind::OneOf(words) => {
+            let word = string(json).filter(|word| words.contains(&&**word));
+            word.map(Cell::Text)
+        }
+        Kind::Flag => match json {
+            "true" | "1" => Some(Cell::Integer(1)),
+            "false" | "0" => Some(Cell::Integer(0)),
+            _ => None,
+        },
+        Kind::Integer => whole(json).map(Cell::Integer),
+        Kind::Count => count(json).map(Cell::Integer),
+        Kind::Number => serde_json::from_str(json).ok().map(Cell::Real),
+        Kind::Decimal => decimal(json).map(Cell::Text),
+        Kind::List if json.starts_with('[') => compact(json).map(Cell::Text),
+        Kind::Object if json.starts_with('{') => compact(json).map(Cell::Text),
+        Kind::List | Kind::Object => None,
+        Kind::Counts => counts(json).map(Cell::Text),
+        Kind::Decimals => decimals(json).map(Cow::Owned).map(Cell::Text),
+        Kind::Json => compact(json).map(Cell::Text),
     };
-    whole(number).filter(|count| (0..=COUNT_MAX).contains(count))
+    cell.ok_or_else(|| kind.expected())
+}
+
+/// A JSON string, borrowed where it holds no escapes.
+pub(super) fn string(json: &str) -> Option<Cow<'_, str>> {
+    let text = json.strip_prefix('"')?.strip_suffix('"')?;
+    match text.contains('\\') {
+        true => serde_json::from_str(json).ok().map(Cow::Owned),
+        false => Some(Cow::Borrowed(text)),
+    }
+}
+
+fn lower_case(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.chars().any(char::is_uppercase) {
+        true => Cow::Owned(text.to_lowercase()),
+        false => text,
+    }
+}
+
+/// JSON as it is stored: as it was sent where that is plain, or else written anew.
+fn compact(json: &str) -> Option<Cow<'_, str>> {
+    if is_plain(json) {
+        return Some(Cow::Borrowed(json));
+    }
+    let value: Value = serde_json::from_str(json).ok()?;
+    Some(Cow::Owned(value.to_string()))
+}
+
+/// Whether every reader takes this JSON: no white space, no escapes of code points, which may be halves of a character, no numbers
+/// that may be beyond 64 bits, and not nested deep.
+fn is_plain(json: &str) -> bool {
+    let (mut depth, mut digits) = (0_usize, 0_usize);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => loop {
+                match bytes.next() {
+                    Some(b'"') | None => break,
+                    Some(b'\\') if bytes.next() == Some(b'u') => return false,
+                    Some(_) => {}
+                }
+            },
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth -= 1,
+            b' ' | b'\n' | b'\t' | b'\r' => return false,
+            b'e' | b'E' if digits > 0 => return false,
+            _ => {}
+        }
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        if depth > PLAIN_DEPTH_MAX || digits > PLAIN_DIGITS_MAX {
+            return false;
+        }
+    }
+    true
+}
+
+fn count(json: &str) -> Option<i64> {
+    whole(json).filter(|count| (0..=COUNT_MAX).contains(count))
+}
+
+fn counts(json: &str) -> Option<Cow<'_, str>> {
+    let by_name = fields(json)?;
+    let are_counts = by_name.values().all(|json| count(json.get()).is_some());
+    are_counts.then(|| compact(json)).flatten()
+}
+
+fn fields(json: &str) -> Option<BTreeMap<Cow<'_, str>, &RawValue>> {
+    serde_json::from_str(json).ok()
 }
 
 /// The text as it was sent where it is plain; one with an exponent is written out.
-fn decimal(value: &Value) -> Option<Cow<'_, str>> {
-    let text = match value {
-        Value::String(text) => Cow::Borrowed(text.as_str()),
-        Value::Number(number) => Cow::Owned(number.to_string()),
-        _ => return None,
+fn decimal(json: &str) -> Option<Cow<'_, str>> {
+    let is_number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let text = if is_number {
+        Cow::Borrowed(json)
+    } else {
+        string(json)?
     };
     let parsed = parse_decimal(&text)?;
     let is_plain = text
@@ -193,27 +257,26 @@ pub(super) fn parse_decimal(text: &str) -> Option<BigDecimal> {
     (exponent.abs() <= bound).then_some(parsed)
 }
 
-fn decimals(fields: &Map<String, Value>) -> Option<String> {
-    let exact = fields
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| Some((name.clone(), Value::String(decimal(value)?.into_owned()))))
-        .collect::<Option<Map<String, Value>>>()?;
-    Some(Value::Object(exact).to_string())
+fn decimals(json: &str) -> Option<String> {
+    let told = fields(json)?
+        .into_iter()
+        .filter(|(_, json)| json.get() != "null");
+    let exact = told
+        .map(|(name, json)| Some((name, decimal(json.get())?)))
+        .collect::<Option<BTreeMap<_, _>>>()?;
+    serde_json::to_string(&exact).ok()
 }
 
 /// A whole number, also when it was written as `3.0`.
-fn whole(number: &Number) -> Option<i64> {
-    number.as_i64().or_else(|| {
-        let value = number
-            .as_f64()
-            .filter(|value| value.fract() == 0.0 && value.abs() < 9e15)?;
+fn whole(json: &str) -> Option<i64> {
+    json.parse().ok().or_else(|| {
+        let value: f64 = serde_json::from_str(json).ok()?;
+        let is_whole = value.fract() == 0.0 && value.abs() < 9e15;
         #[expect(
             clippy::cast_possible_truncation,
             reason = "whole and within 53 bits, checked above"
         )]
-        let whole = value as i64;
-        Some(whole)
+        is_whole.then_some(value as i64)
     })
 }
 
@@ -224,7 +287,10 @@ mod tests {
     use super::*;
 
     fn text(value: &Value, kind: Kind) -> Option<String> {
-        read_cell(value, kind).ok()?.text().map(str::to_owned)
+        read_cell(&value.to_string(), kind)
+            .ok()?
+            .text()
+            .map(str::to_owned)
     }
 
     #[test]
@@ -262,19 +328,48 @@ mod tests {
             json!([1]),
             json!("9".repeat(200)),
         ] {
-            assert!(read_cell(&value, Kind::Decimal).is_err(), "{value}");
+            assert!(
+                read_cell(&value.to_string(), Kind::Decimal).is_err(),
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn counts_are_whole_and_not_negative() {
         for value in [json!(-1), json!(0.5), json!("3"), json!(9e15)] {
-            assert!(read_cell(&value, Kind::Count).is_err(), "{value}");
+            assert!(
+                read_cell(&value.to_string(), Kind::Count).is_err(),
+                "{value}"
+            );
+        }
+        assert_eq!(read_cell("3.0", Kind::Count).unwrap(), Cell::Integer(3));
+        assert!(read_cell(r#"{"a":1,"b":"2"}"#, Kind::Counts).is_err());
+    }
+
+    #[test]
+    fn json_is_stored_as_sent_unless_a_reader_might_stumble_over_it() {
+        let stored = |json: &str| text_of(read_cell(json, Kind::Json));
+        for plain in [
+            r#"{"b":[1,-2.5,true],"a":"x e1 \"[ \\"}"#,
+            r#""text""#,
+            "[]",
+        ] {
+            assert_eq!(stored(plain).as_deref(), Some(plain));
         }
         assert_eq!(
-            read_cell(&json!(3.0), Kind::Count).unwrap(),
-            Cell::Integer(3)
+            stored(r#"{ "a" : "\u00e9" }"#).as_deref(),
+            Some(r#"{"a":"é"}"#)
         );
-        assert!(read_cell(&json!({"a": 1, "b": "2"}), Kind::Counts).is_err());
+        assert_eq!(stored("[1e2]").as_deref(), Some("[100.0]"));
+        let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(stored(&deep(110)).is_some());
+        for refused in [&deep(200), r#""\ud800""#, "[1e999]", &"9".repeat(400)] {
+            assert_eq!(stored(refused), None);
+        }
+    }
+
+    fn text_of(cell: Result<Cell<'_>, Cow<'static, str>>) -> Option<String> {
+        Some(cell.ok()?.text()?.to_owned())
     }
 }

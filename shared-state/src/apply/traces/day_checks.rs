@@ -1,7 +1,9 @@
 //! Stores how many runs of a closed day the server counts and how many were read. It compares nothing.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, params};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Sent;
 use super::cell::Cell;
@@ -18,11 +20,11 @@ const PUT: &str = "
 
 /// A day's check as it was sent.
 pub(super) struct SentCheck<'a> {
-    project_id: &'a str,
+    project_id: Cow<'a, str>,
     cells: Vec<Cell<'a>>,
 }
 
-pub(super) fn read<'a>(at: usize, row: &'a Value) -> Result<SentCheck<'a>, ApplyError> {
+pub(super) fn read<'a>(at: usize, row: &'a RawValue) -> Result<SentCheck<'a>, ApplyError> {
     let row = Row::new(at, row)?;
     let cells = row.cells(&DAY_CHECK)?;
     match cells[0].integer() {
@@ -40,7 +42,7 @@ pub(super) fn store(
     sent: Sent,
     check: &SentCheck<'_>,
 ) -> Result<(), ApplyError> {
-    let project_no = projects.number(connection, sent, check.project_id, None)?;
+    let project_no = projects.number(connection, sent, &check.project_id, None)?;
     let more = params![project_no, sent.ts_ms];
     connection
         .prepare_cached(PUT)?

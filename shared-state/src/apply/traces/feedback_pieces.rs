@@ -1,12 +1,14 @@
 //! Stores pieces of feedback one by one, each under its id, and makes of all that a run has what LangSmith calls `feedback_stats`. So what
 //! comes later adds to what is stored, whoever sends it and however often. How roll-ups count it is decided where runs are stored.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use super::cell::Cell;
+use super::cell::{Cell, string};
 use super::read_row::{FEEDBACK, Row, with};
 use super::{Sent, Traces, runs};
 use crate::apply::ApplyError;
@@ -33,25 +35,25 @@ const ALL: &str = "
 /// A piece as it was sent.
 pub(super) struct SentPiece<'a> {
     at: usize,
-    feedback_id: &'a str,
-    run_id: &'a str,
-    project_id: Option<&'a str>,
-    project: Option<&'a str>,
+    feedback_id: Cow<'a, str>,
+    run_id: Cow<'a, str>,
+    project_id: Option<Cow<'a, str>>,
+    project: Option<Cow<'a, str>>,
     cells: Vec<Cell<'a>>,
 }
 
-pub(super) fn read<'a>(at: usize, row: &'a Value) -> Result<SentPiece<'a>, ApplyError> {
+pub(super) fn read<'a>(at: usize, row: &'a RawValue) -> Result<SentPiece<'a>, ApplyError> {
     let read = Row::new(at, row)?;
     read.id("key")?;
     Ok(SentPiece {
         at,
         feedback_id: read.id("feedback_id")?,
         run_id: read.id("run_id")?,
-        project_id: match row.get("project_id") {
-            None | Some(Value::Null) => None,
+        project_id: match read.get("project_id") {
+            None | Some("null") => None,
             Some(_) => Some(read.id("project_id")?),
         },
-        project: row.get("project").and_then(Value::as_str),
+        project: read.get("project").and_then(string),
         cells: read.cells(&FEEDBACK)?,
     })
 }
@@ -67,14 +69,14 @@ pub(super) fn store_all(
     let mut new_ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for piece in pieces {
         projects.push(project_of(connection, piece)?);
-        let ids = new_ids.entry(piece.run_id).or_default();
+        let ids = new_ids.entry(&piece.run_id).or_default();
         let (known, is_known): (i64, bool) = connection
             .prepare_cached(COUNT)?
-            .query_row([piece.run_id, piece.feedback_id], |row| {
+            .query_row([&piece.run_id, &piece.feedback_id], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         if !is_known {
-            ids.insert(piece.feedback_id);
+            ids.insert(&piece.feedback_id);
         }
         let new = i64::try_from(ids.len()).unwrap_or(i64::MAX);
         if known.saturating_add(new) > PIECES_MAX {
@@ -94,9 +96,9 @@ pub(super) fn store_all(
 fn project_of(connection: &Connection, piece: &SentPiece<'_>) -> Result<String, ApplyError> {
     let known: Option<String> = connection
         .prepare_cached(PROJECT)?
-        .query_row([piece.run_id], |row| row.get(0))
+        .query_row([&piece.run_id], |row| row.get(0))
         .optional()?;
-    let project_id = known.or_else(|| piece.project_id.map(str::to_owned));
+    let project_id = known.or_else(|| piece.project_id.as_deref().map(str::to_owned));
     project_id.ok_or_else(|| {
         ApplyError::Refused(format!(
             "row {}: run_id: run {} is not known; expected a known run, or its project_id beside it",
@@ -114,13 +116,14 @@ fn store(
 ) -> Result<(), ApplyError> {
     let mut tell = |feedback: Option<Value>| {
         let row = json!({"run_id": piece.run_id, "project_id": project_id, "project": piece.project, "feedback": feedback});
+        let row = to_raw_value(&row).expect("plain data");
         let run = runs::read(piece.at, &row)?;
         runs::store_all(connection, traces, sent, vec![run])
     };
     let number = || {
         let mut statement = connection.prepare_cached(NUMBER)?;
         statement
-            .query_row([piece.run_id], |row| row.get::<_, i64>(0))
+            .query_row([&piece.run_id], |row| row.get::<_, i64>(0))
             .optional()
     };
     if number()?.is_none() {

@@ -17,7 +17,7 @@ mod runs;
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{ApplyError, count};
 use crate::registry::set_cursor;
@@ -130,8 +130,8 @@ impl Traces {
 }
 
 fn read_all<'a, T>(
-    rows: &'a [Value],
-    read: fn(usize, &'a Value) -> Result<T, ApplyError>,
+    rows: &'a [Box<RawValue>],
+    read: fn(usize, &'a RawValue) -> Result<T, ApplyError>,
 ) -> Result<Vec<T>, ApplyError> {
     rows.iter()
         .enumerate()

@@ -1,9 +1,10 @@
 //! Stores LangSmith projects and numbers them. It reads no run.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Sent;
 use super::cell::Cell;
@@ -105,12 +106,12 @@ fn find_or_add(
 
 /// A project as it was sent. A field that is there replaces what is known, null clears it, an absent one changes nothing.
 pub(super) struct SentProject<'a> {
-    project_id: &'a str,
+    project_id: Cow<'a, str>,
     told: Vec<bool>,
     cells: Vec<Cell<'a>>,
 }
 
-pub(super) fn read<'a>(at: usize, row: &'a Value) -> Result<SentProject<'a>, ApplyError> {
+pub(super) fn read<'a>(at: usize, row: &'a RawValue) -> Result<SentProject<'a>, ApplyError> {
     let row = Row::new(at, row)?;
     Ok(SentProject {
         project_id: row.id("project_id")?,
@@ -125,9 +126,9 @@ pub(super) fn store(
     sent: Sent,
     project: &SentProject<'_>,
 ) -> Result<(), ApplyError> {
-    let project_no = projects.number(connection, sent, project.project_id, None)?;
+    let project_no = projects.number(connection, sent, &project.project_id, None)?;
     // Its name may change here.
-    projects.0.remove(project.project_id);
+    projects.0.remove(&*project.project_id);
     let known: Vec<Cell<'static>> =
         connection
             .prepare_cached(FIND)?

@@ -1,16 +1,20 @@
 //! Reads the rows of a records message: names and kinds of their fields, and where a row is at fault.
 //! It stores nothing.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::LazyLock;
 
 use rusqlite::params_from_iter;
-use serde_json::{Map, Value};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use super::cell::{Cell, Kind, read_cell};
+use super::cell::{Cell, Kind, read_cell, string};
 use crate::apply::ApplyError;
 
 /// The fields of a run that `trace_runs` has a column for, in the order of its statements' parameters.
-pub(super) const RUN: [(&str, Kind); 39] = [
+pub(super) static RUN: [(&str, Kind); 39] = [
     ("trace_id", Kind::Text),
     ("parent_run_id", Kind::Text),
     ("parent_run_ids", Kind::List),
@@ -73,7 +77,7 @@ pub(super) mod at {
 }
 
 /// The fields of a run that `trace_run_contents` has a column for.
-pub(super) const CONTENTS: [(&str, Kind); 9] = [
+pub(super) static CONTENTS: [(&str, Kind); 9] = [
     ("inputs", Kind::Json),
     ("outputs", Kind::Json),
     ("events", Kind::Json),
@@ -85,17 +89,17 @@ pub(super) const CONTENTS: [(&str, Kind); 9] = [
     ("error_preview", Kind::Text),
 ];
 
-/// Both in the order of names, with the place that each has in the two together.
-static RUN_BY_NAME: LazyLock<Vec<(&str, Kind, usize)>> = LazyLock::new(|| {
-    let mut fields: Vec<_> = RUN
-        .iter()
-        .chain(&CONTENTS)
-        .enumerate()
-        .map(|(place, (name, kind))| (*name, *kind, place))
-        .collect();
-    fields.sort_unstable_by_key(|field| field.0);
-    fields
+/// The places of both in the two together, in the order of names.
+static PLACES_BY_NAME: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let mut places: Vec<_> = (0..RUN.len() + CONTENTS.len()).collect();
+    places.sort_unstable_by_key(|place| field_at(*place).map(|field| field.0));
+    places
 });
+
+fn field_at(place: usize) -> Option<(&'static str, Kind)> {
+    let of_contents = || CONTENTS.get(place - RUN.len());
+    RUN.get(place).or_else(of_contents).copied()
+}
 
 /// The fields of a project.
 pub(super) const PROJECT: [(&str, Kind); 16] = [
@@ -134,39 +138,46 @@ pub(super) const DAY_CHECK: [(&str, Kind); 3] = [
     ("read_runs", Kind::Count),
 ];
 
-/// One row of a message.
-#[derive(Clone, Copy)]
+/// One row of a message: names, and values as JSON.
 pub(super) struct Row<'a> {
     at: usize,
-    fields: &'a Map<String, Value>,
+    fields: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(at: usize, row: &'a Value) -> Result<Self, ApplyError> {
-        match row {
-            Value::Object(fields) => Ok(Self { at, fields }),
-            _ => Err(ApplyError::Refused(format!("row {at} is not an object"))),
+    pub(super) fn new(at: usize, row: &'a RawValue) -> Result<Self, ApplyError> {
+        if !row.get().starts_with('{') {
+            return Err(ApplyError::Refused(format!("row {at} is not an object")));
+        }
+        let fields = serde_json::from_str::<Fields<'a>>(row.get());
+        match fields {
+            Ok(Fields(fields)) => Ok(Self { at, fields }),
+            Err(error) => Err(ApplyError::Refused(format!("row {at}: {error}"))),
         }
     }
 
-    pub(super) fn id(&self, name: &str) -> Result<&'a str, ApplyError> {
-        match self.fields.get(name) {
-            Some(Value::String(id)) if !id.is_empty() => Ok(id),
-            _ => Err(self.refuse(name, "a string that is not empty")),
-        }
+    /// The last one wins.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        let mut newest_first = self.fields.iter().rev();
+        newest_first
+            .find(|(known, _)| known == name)
+            .map(|(_, json)| *json)
+    }
+
+    pub(super) fn id(&self, name: &str) -> Result<Cow<'a, str>, ApplyError> {
+        let id = self.get(name).and_then(string).filter(|id| !id.is_empty());
+        id.ok_or_else(|| self.refuse(name, "a string that is not empty"))
     }
 
     pub(super) fn tells(&self, name: &str) -> bool {
-        self.fields.contains_key(name)
+        self.get(name).is_some()
     }
 
     pub(super) fn cells(&self, fields: &[(&str, Kind)]) -> Result<Vec<Cell<'a>>, ApplyError> {
         fields
             .iter()
-            .map(|(name, kind)| match self.fields.get(*name) {
-                Some(value) => {
-                    read_cell(value, *kind).map_err(|expected| self.refuse(name, &expected))
-                }
+            .map(|(name, kind)| match self.get(name) {
+                Some(json) => self.cell(name, json, *kind),
                 None => Ok(Cell::Null),
             })
             .collect()
@@ -177,36 +188,73 @@ impl<'a> Row<'a> {
     pub(super) fn run_cells(&self) -> Result<(Vec<Cell<'a>>, Vec<Cell<'a>>), ApplyError> {
         let (mut cells, mut contents) = (vec![Cell::Null; RUN.len()], Vec::new());
         let mut next = 0;
-        for (name, value) in self.fields {
-            // Names come in order, so each search goes on where the last ended; out of order it begins anew.
-            if next > 0 && RUN_BY_NAME[next - 1].0 >= name.as_str() {
-                next = 0;
-            }
-            while RUN_BY_NAME
-                .get(next)
-                .is_some_and(|known| known.0 < name.as_str())
-            {
-                next += 1;
-            }
-            let Some((_, kind, slot)) = RUN_BY_NAME.get(next).filter(|known| known.0 == name)
-            else {
+        for (name, json) in &self.fields {
+            let Some((place, kind)) = place_of(name, next) else {
                 continue;
             };
-            let cell = read_cell(value, *kind).map_err(|expected| self.refuse(name, &expected))?;
-            if *slot < RUN.len() {
-                cells[*slot] = cell;
+            next = place + 1;
+            let cell = self.cell(name, json, kind)?;
+            if place < RUN.len() {
+                cells[place] = cell;
             } else {
                 contents.resize(CONTENTS.len(), Cell::Null);
-                contents[slot - RUN.len()] = cell;
+                contents[place - RUN.len()] = cell;
             }
         }
         Ok((cells, contents))
+    }
+
+    fn cell(&self, name: &str, json: &'a str, kind: Kind) -> Result<Cell<'a>, ApplyError> {
+        read_cell(json, kind).map_err(|expected| self.refuse(name, &expected))
     }
 
     pub(super) fn refuse(&self, name: &str, expected: &str) -> ApplyError {
         ApplyError::Refused(format!("row {}: {name}: expected {expected}", self.at))
     }
 }
+
+/// Where a field of this name stands, and what it takes. Most senders keep the order, so the place after the last is tried first.
+fn place_of(name: &str, next: usize) -> Option<(usize, Kind)> {
+    let name_at = |place: usize| field_at(place).map(|(name, _)| name);
+    let place = if name_at(next) == Some(name) {
+        next
+    } else {
+        let found = PLACES_BY_NAME.binary_search_by_key(&Some(name), |place| name_at(*place));
+        PLACES_BY_NAME[found.ok()?]
+    };
+    field_at(place).map(|(_, kind)| (place, kind))
+}
+
+/// An object as its names and the text of its values.
+struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Vec::with_capacity(RUN.len());
+        while let Some((Name(name), json)) = entries.next_entry::<_, &RawValue>()? {
+            fields.push((name, json.get()));
+        }
+        Ok(Fields(fields))
+    }
+}
+
+/// A key, borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Cells, then what the statement takes behind them.
 pub(super) fn with<'a>(

@@ -278,7 +278,7 @@ pub(super) fn records(rows: Vec<Value>) -> Fact {
     Fact::Records(RecordsBatch {
         instance_id: 1,
         kind: "langsmith_run".into(),
-        rows,
+        rows: RecordsBatch::written(rows),
         cursor: None,
         ts_ms: 5,
     })

@@ -1,8 +1,10 @@
 //! Stores LangSmith runs. What a row does not tell keeps what is known; a run that has ended does not become pending
 //! again; nothing is written where nothing changed. What a change makes of the roll-ups is counted by `rollups`.
 
+use std::borrow::Cow;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row as SqlRow, params};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::cell::Cell;
 use super::dictionary::SeriesKey;
@@ -30,8 +32,8 @@ const PUT_CONTENTS: &str = "
 
 /// A run as it was sent.
 pub(super) struct SentRun<'a> {
-    run_id: &'a str,
-    project_id: &'a str,
+    run_id: Cow<'a, str>,
+    project_id: Cow<'a, str>,
     cells: Vec<Cell<'a>>,
     /// Empty where none were sent.
     contents: Vec<Cell<'a>>,
@@ -46,7 +48,7 @@ struct Known {
     cells: Vec<Cell<'static>>,
 }
 
-pub(super) fn read<'a>(at: usize, row: &'a Value) -> Result<SentRun<'a>, ApplyError> {
+pub(super) fn read<'a>(at: usize, row: &'a RawValue) -> Result<SentRun<'a>, ApplyError> {
     let row = Row::new(at, row)?;
     let (cells, contents) = row.run_cells()?;
     Ok(SentRun {
@@ -87,11 +89,11 @@ fn store(
     let project_name = run.cells[at::PROJECT].text();
     let project_no = traces
         .projects
-        .number(connection, sent, run.project_id, project_name)?;
+        .number(connection, sent, &run.project_id, project_name)?;
     run.cells.truncate(COLUMNS);
     let known = statements
         .find
-        .query_row([run.run_id], |row| {
+        .query_row([&run.run_id], |row| {
             let is_new = adds(row, project_no, &run.cells)?;
             Ok((row.get(0)?, is_new.then(|| known(row)).transpose()?))
         })

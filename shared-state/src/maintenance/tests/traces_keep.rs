@@ -9,7 +9,7 @@ fn send(connection: &Connection, applier: &mut Applier, rows: Vec<Value>) {
     let batch = RecordsBatch {
         instance_id: 1,
         kind: "langsmith_run".into(),
-        rows,
+        rows: RecordsBatch::written(rows),
         cursor: None,
         ts_ms: T0,
     };

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::prctl;
 use nix::sys::signal::{SigHandler, Signal, raise, signal};
 use serde_json::json;
+use serde_json::value::to_raw_value;
 
 use crate::action::Action;
 use crate::family;
@@ -237,10 +238,10 @@ fn put_records(id: u64) -> Result<()> {
     say(&AgentMessage::Records(Records {
         id,
         kind: "langsmith_run".to_owned(),
-        rows: vec![json!({
+        rows: vec![to_raw_value(&json!({
             "id": run, "run_id": run, "project_id": "11111111-1111-4111-8111-111111111111",
             "name": "chat", "run_type": "llm", "status": "success", "start_us": 1_795_420_800_000_000_i64,
-        })],
+        })).expect("plain data")],
         cursor: Some(Cursor {
             name: "runs".to_owned(),
             value: json!({ "batch": id }),
