@@ -194,6 +194,33 @@ fn nothing_older_than_the_longest_retention_is_asked_for() {
 }
 
 #[test]
+fn a_backfill_ends_where_retention_does_while_time_goes_on() {
+    let policy = Policy {
+        since: Duration::from_secs(500 * 86_400),
+        ..policy()
+    };
+    let mut progress = Progress::new();
+    let mut now_ms = NOW_MS;
+    let mut windows = 0;
+    loop {
+        let step = next_step(&progress, now_ms, &policy);
+        if progress.watermark_ms.is_some() && progress.backfill.is_none() {
+            break;
+        }
+        let Step::ReadPage(pull) = step else {
+            panic!("there is more to read: {step:?}");
+        };
+        assert!(pull.span.from_ms >= now_ms - RETENTION_MAX_MS, "{pull:?}");
+        page_read(&mut progress, whole(pull, &[], now_ms), &policy);
+        progress.days.clear(); // counting them is another matter
+        now_ms += 50;
+        windows += 1;
+        assert!(windows < 500, "it does not end: {:?}", progress.backfill);
+    }
+    assert!(windows >= 400, "{windows}");
+}
+
+#[test]
 fn what_is_new_does_not_wait_for_what_is_old() {
     let policy = Policy {
         since: Duration::from_secs(10 * 24 * 3600),

@@ -3,7 +3,9 @@
 
 use crate::days::schedule_days;
 use crate::following::{bound_followed, follow, give_up_old, next_due_ms};
-use crate::plan::{Policy, SEAM_MS, feedback_from_ms, first_from_ms, milliseconds};
+use crate::plan::{
+    Policy, RETENTION_MAX_MS, SEAM_MS, feedback_from_ms, first_from_ms, milliseconds,
+};
 use crate::progress::Progress;
 use crate::pull::{NextPage, Pull, PullKind, Span};
 
@@ -152,7 +154,9 @@ fn complete(
             progress.covered_from_ms = progress.covered_from_ms.min(Some(pull.span.from_ms));
             progress.backfill = progress
                 .backfill
-                .and_then(|rest| shorten(rest, pull.span.from_ms));
+                .and_then(|rest| shorten(rest, pull.span.from_ms))
+                // What is left may have passed out of retention meanwhile: no window could ever reach it.
+                .filter(|rest| rest.to_ms > read_ms - RETENTION_MAX_MS);
         }
         PullKind::Ended => progress.ended_to_ms = pull.about.map(|about| about.to_ms),
         PullKind::Feedback => complete_feedback(progress, pull),

@@ -216,4 +216,18 @@ async fn a_row_that_is_refused_for_good_is_named_and_does_not_hold_up_the_others
             .any(|event| event.kind == "run_refused" && event.message.contains(&poisoned))
     };
     coordinator.wait_until("it is named", SOON, names_it).await;
+    // Whatever stands alone in the end, the place is stored after all rows.
+    let store = coordinator.store();
+    let before = store
+        .batches
+        .iter()
+        .take_while(|(_, has_cursor)| !has_cursor);
+    let rows: usize = before.map(|(rows, _)| rows).sum();
+    let first_with_cursor = store.batches.iter().find(|(_, has_cursor)| *has_cursor);
+    assert_eq!(
+        rows + first_with_cursor.unwrap().0,
+        29,
+        "{:?}",
+        store.batches
+    );
 }
