@@ -4,7 +4,9 @@
 The names of the files are hashes of their content, as libFuzzer names what it finds.
 """
 
+import gzip
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -59,6 +61,25 @@ for line in [
     '{"misunderstood":"expected value at line 1 column 1"}',
 ]:
     write("control_lines", line.encode())
+
+RUN = "019b8f3c-0000-7000-8000-000000000001"
+ORDER = f"20260105T164601068924Z{RUN}"
+run = {"id": RUN, "trace_id": RUN, "dotted_order": ORDER, "name": "n", "run_type": "llm", "start_time": "2026-01-05T16:46:01.068924",
+       "end_time": 1767631562000, "session_name": "mine", "tags": ["a"], "error": None,
+       "extra": {"metadata": {"ls_model_name": "m", "thread_id": 7, "usage_metadata": {"input_tokens": 1, "total_cost": "0.1"}}},
+       "outputs": {"generations": [[{"message": {"kwargs": {"usage_metadata": {"input_tokens": 3.0, "input_token_details": {"cache_read": 1}}}}}]]},
+       "events": [{"name": "new_token", "time": "2026-01-05T16:46:01+00:00"}]}
+update = {"id": RUN, "trace_id": RUN, "dotted_order": ORDER, "end_time": "2026-01-05T16:46:03Z", "error": "ValueError"}
+feedback = {"run_id": RUN, "key": "good", "score": True, "value": {"a": 1}, "comment": "why", "feedback_source": {"type": "api"}}
+parts = [(f"post.{RUN}", run), (f"post.{RUN}.inputs", {"q": "ü"}), (f"patch.{RUN}", update), (f"patch.{RUN}.serialized", {"lc": 1}),
+         (f"attachment.{RUN}.file", "x"), (f"feedback.{RUN}", feedback)]
+body = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\nContent-Type: application/json\r\n'
+               f"Content-Length: {len(json.dumps(part))}\r\n\r\n{json.dumps(part)}\r\n" for name, part in parts) + "--b--\r\n"
+batch = json.dumps({"post": [run], "patch": [update]})
+# The first byte chooses path and compression.
+for choice, text in [(0, body), (1, batch), (2, json.dumps(run)), (3, json.dumps(update))]:
+    write("trace_bodies", bytes([choice]) + text.encode())
+    write("trace_bodies", bytes([choice + 4]) + gzip.compress(text.encode(), mtime=0))
 
 # Instances, then an empty line, then names.
 for text in ["worker:0\nworker:1\nimporter\n\nwo*\n", "a\nb\n\nall\n", "worker\n\nwroker\n", "ab:0\nab:1\n\n?b:*\n*\nab:1\n", "a\n\n"]:
