@@ -134,6 +134,15 @@ async def by_version_2(client, project):
         tell("v2", run)
 
 
+async def by_traces(client, project):
+    """The sums of whole traces."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    traces = client.traces.query(project_id=str(project.id), min_start_time=now - datetime.timedelta(days=1), max_start_time=now, page_size=3)
+    async for trace in traces:
+        sums = trace.trace_aggregates
+        print(json.dumps(["traces", {"run_id": trace.root_run.id, "total_tokens": sums.total_tokens, "total_cost": decimal(sums.total_cost)}]))
+
+
 client = Client()
 for name in sys.argv[1:]:
     project = client.read_project(project_name=name)
@@ -146,5 +155,6 @@ for name in sys.argv[1:]:
         if files:
             print(json.dumps(["files", {"run_id": str(run.id), **files}]))
     asyncio.run(by_version_2(client, project))
+    asyncio.run(by_traces(client, project))
 for feedback in client.list_feedback():
     print(json.dumps(["feedback", {"run_id": str(feedback.run_id), "key": feedback.key, "score": feedback.score, "comment": feedback.comment}]))

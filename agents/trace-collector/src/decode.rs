@@ -118,6 +118,20 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_asks_for_a_large_window_is_refused() {
+        let encode = |window_log: u32| {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window_log).unwrap();
+            encoder.write_all(b"small").unwrap();
+            encoder.finish().unwrap()
+        };
+        let fits = encode(ZSTD_WINDOW_LOG_MAX);
+        assert_eq!(decode(fits, Encoding::Zstd, 100).unwrap(), b"small");
+        let refusal = decode(encode(27), Encoding::Zstd, 100).unwrap_err();
+        assert_eq!(refusal.status, 400, "{refusal}");
+    }
+
+    #[test]
     fn several_members_are_one_body() {
         let body = [gzip(b"one "), gzip(b"two")].concat();
         assert_eq!(decode(body, Encoding::Gzip, 100).unwrap(), b"one two");

@@ -75,6 +75,19 @@ fn a_length_that_is_not_true_is_refused() {
 }
 
 #[test]
+fn there_are_bounds_on_parts_and_on_their_heads() {
+    let part = ("a".to_owned(), Vec::new());
+    let as_many = vec![part.clone(); PARTS_MAX];
+    assert_eq!(split(&write(&as_many, "b"), "b").unwrap().len(), PARTS_MAX);
+    let too_many = vec![part; PARTS_MAX + 1];
+    let refusal = split(&write(&too_many, "b"), "b").unwrap_err();
+    assert_eq!(refusal.status, 413, "{refusal}");
+    let long = "x".repeat(HEAD_BYTES_MAX);
+    let head = format!("Content-Disposition: form-data; name=\"{long}\"");
+    assert_eq!(one(&head), Err(400));
+}
+
+#[test]
 fn a_body_that_ends_early_is_refused() {
     let body = write(&[("post.1".into(), b"{}".to_vec())], "b");
     for end in 0..body.len() - 3 {

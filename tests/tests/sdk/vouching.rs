@@ -66,6 +66,18 @@ fn what_the_sdk_writes_and_reads_is_what_the_bridge_stores() {
             .collect();
         assert!(wrong.is_empty(), "{} fields: {wrong:#?}", wrong.len());
     }
+    // One for each root, with the sums that its row has.
+    let roots: BTreeSet<&String> = (told.iter())
+        .filter(|(_, line)| line.get("subtree").is_some())
+        .map(|(id, _)| id)
+        .collect();
+    let traces = &read["traces"];
+    assert_eq!(traces.keys().collect::<BTreeSet<_>>(), roots, "traces");
+    let wrong: Vec<_> = traces
+        .iter()
+        .flat_map(|(id, sums)| differing("traces", &stored[id], sums))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
     for (id, line) in &told {
         // A server shows no outputs of a run that has not ended, not even empty ones.
         let is_told = |(_, value): &(String, Value)| *value != json!({});
@@ -151,7 +163,7 @@ fn read_everything(
 
 /// The fields in which a stored run is not what the SDK read.
 fn differing(version: &str, stored: &StoredRun, read: &Map<String, Value>) -> Vec<String> {
-    let name = read["name"].clone();
+    let name = stored["name"].clone();
     let fields = read.keys().filter(|field| {
         // Every row has what is empty as NULL, or as it was sent.
         let of = |run: &Map<String, Value>| {

@@ -52,6 +52,26 @@ fn without_a_key_it_serves_this_machine_only() {
 }
 
 #[test]
+fn with_a_key_it_listens_where_it_is_told_and_serves_only_who_shows_it() {
+    let mut command = command(&["--listen", "0.0.0.0:0"]);
+    command.env("TRACE_COLLECTOR_API_KEY", KEY);
+    let mut collector = Collector::start(command, false);
+    assert!(
+        collector.address.starts_with("0.0.0.0:"),
+        "{}",
+        collector.address
+    );
+    collector.address = collector.address.replace("0.0.0.0", "127.0.0.1");
+    let with = |headers: &[&str]| {
+        collector
+            .ask("POST /runs/batch", headers, &batch(&json!({})))
+            .status
+    };
+    assert_eq!(with(&[]), 401);
+    assert_eq!(with(&[&format!("x-api-key: {KEY}")]), 202);
+}
+
+#[test]
 fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -103,16 +123,16 @@ fn a_body_above_the_limit_is_refused_however_it_is_packed() {
     );
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(&large).unwrap();
-    let small = gzip.finish().unwrap();
-    assert!(small.len() < 1_000);
-    let answer = ask(&["Content-Encoding: gzip"], &small);
-    assert_eq!(answer.status, 413, "by what it stands for");
-    assert!(
-        answer.body["detail"]
-            .as_str()
-            .unwrap()
-            .contains("body_bytes_max")
-    );
+    for (encoding, small) in [
+        ("gzip", gzip.finish().unwrap()),
+        ("zstd", zstd::encode_all(large.as_slice(), 19).unwrap()),
+    ] {
+        assert!(small.len() < 1_000);
+        let answer = ask(&[&format!("Content-Encoding: {encoding}")], &small);
+        assert_eq!(answer.status, 413, "by what it stands for");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains("body_bytes_max"), "{encoding}: {detail}");
+    }
     let three: Vec<_> = ["1", "2", "3"]
         .iter()
         .map(|n| {
