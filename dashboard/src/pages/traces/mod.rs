@@ -6,6 +6,7 @@
 //! `#trace-models tr[data-model]`, `#trace-names tr[data-name]`, `#trace-slowest tr[data-run]`, `#trace-errors tr[data-failed]`,
 //! `#trace-pending tr[data-run]`, `#trace-feedback tr[data-key]`, `#trace-checks tr[data-differs]`, `#freshness`, `#trace-empty`.
 
+mod charts;
 mod controls;
 mod freshness;
 mod links;
@@ -140,7 +141,7 @@ pub fn page(parts: &Parts, moment: &Moment, theme: Theme) -> Markup {
         div.trace-body {
             (controls::chosen(moment))
             (parts.part("trace-tiles"))
-            (charts())
+            (charts::charts())
             (groups(parts))
             div.columns {
                 div { (slowest(parts, is_filtered)) (pending(parts)) }
@@ -150,68 +151,6 @@ pub fn page(parts: &Parts, moment: &Moment, theme: Theme) -> Markup {
         }
     };
     shell::page(&frame, parts, content)
-}
-
-/// Key, title, unit in the name, look, and the lines with their colours.
-const CHARTS: [(&str, &str, &str, &str, &[&str]); 6] = [
-    (
-        "runs",
-        "Count",
-        "runs",
-        "bars",
-        &["succeeded", "failed", "pending"],
-    ),
-    (
-        "errors",
-        "Error rate",
-        "error_percent",
-        "lines",
-        &["failed of all"],
-    ),
-    (
-        "latency",
-        "Latency",
-        "latency_us",
-        "lines",
-        &["p50", "p95", "p99"],
-    ),
-    (
-        "first_token",
-        "First token of LLM runs",
-        "first_token_us",
-        "lines",
-        &["p50", "p95"],
-    ),
-    (
-        "tokens",
-        "Tokens of LLM runs",
-        "tokens",
-        "bars",
-        &["prompt", "completion"],
-    ),
-    ("cost", "Cost of LLM runs", "cost_usd", "bars", &["cost"]),
-];
-
-fn charts() -> Markup {
-    html! {
-        section.card aria-labelledby="charts-title" {
-            h2 #charts-title { "Over time" }
-            div #trace-charts.charts {
-                @for (key, title, name, look, lines) in CHARTS {
-                    figure data-figure=(key) data-name=(name) data-look=(look) {
-                        figcaption {
-                            span.chart-name { (title) }
-                            span.legend.(key) { @for (n, line) in lines.iter().enumerate() { span { i.swatch.{ "line-" (n) } {} (line) } } }
-                        }
-                        output.chart-value {}
-                        div.plot { p.muted.loading { "loading …" } }
-                        details.chart-table { summary { "Table" } div.scroll tabindex="0" {} }
-                    }
-                }
-            }
-            p #chart-said.hidden aria-live="polite" {}
-        }
-    }
 }
 
 /// A card with a table; what it says while the table has no rows stands below it, see `.when-empty` in style.css.
