@@ -6,6 +6,7 @@
 #[path = "fill_traces/generate.rs"]
 mod generate;
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -141,9 +142,9 @@ const INSERT: &str = "
     INSERT INTO trace_runs (run_id, trace_id, parent_run_id, parent_run_ids, dotted_order, name, run_type, status, is_root,
         start_us, end_us, first_token_us, latency_us, error, model, provider, prompt_tokens, completion_tokens,
         total_tokens, prompt_cost, completion_cost, total_cost, prompt_token_details, tags, metadata, feedback,
-        thread_id, project_no, writer_id, received_ms, updated_ms)
+        thread_id, series_no, error_group_no, project_no, writer_id, received_ms, updated_ms)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-        ?25, ?26, ?2, 1, 1, 1, 1)";
+        ?25, ?26, ?2, ?27, ?28, 1, 1, 1, 1)";
 
 /// A field as the column holds it.
 struct Field<'a>(Option<&'a Value>);
@@ -169,11 +170,15 @@ fn plain_loop(path: &Path, messages: &[Vec<Value>]) -> Result<f64, Box<dyn Error
         INSERT INTO trace_projects (project_no, project_id, writer_id, updated_ms) VALUES (1, 'p', 1, 0)",
     )?;
     let mut insert = connection.prepare(INSERT)?;
+    let numbers = numbers(messages);
     let started = Instant::now();
     let (mut waiting, mut stored) = (0_usize, 0_usize);
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    for row in messages.iter().flatten() {
-        insert.execute(params_from_iter(COLUMNS.map(|name| Field(row.get(name)))))?;
+    for (row, numbers) in messages.iter().flatten().zip(&numbers) {
+        let fields = COLUMNS.iter().map(|name| Field(row.get(name)));
+        insert.execute(params_from_iter(
+            fields.chain(numbers.iter().map(|number| Field(Some(number)))),
+        ))?;
         (waiting, stored) = (waiting + 1, stored + 1);
         if waiting >= ROWS_PER_TRANSACTION {
             connection.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
@@ -182,6 +187,23 @@ fn plain_loop(path: &Path, messages: &[Vec<Value>]) -> Result<f64, Box<dyn Error
     }
     connection.execute_batch("COMMIT")?;
     Ok(stored as f64 / started.elapsed().as_secs_f64())
+}
+
+/// What the writer finds for each row, given to the plain loop: the numbers of its series and of its errors, which are in indexes.
+fn numbers(messages: &[Vec<Value>]) -> Vec<[Value; 2]> {
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut number = |key: String| {
+        let next = known.len() + 1;
+        Value::from(*known.entry(key).or_insert(next))
+    };
+    let rows = messages.iter().flatten();
+    rows.map(|row| {
+        let series = ["run_type", "name", "model", "is_root"].map(|name| &row[name]);
+        let error = Some(&row["error"]).filter(|_| row["status"] == "error");
+        let group = error.map_or(Value::Null, |error| number(format!("error {error}")));
+        [number(format!("{series:?}")), group]
+    })
+    .collect()
 }
 
 fn through_writer(path: &Path, messages: Vec<Vec<Value>>) -> Result<(f64, f64), Box<dyn Error>> {

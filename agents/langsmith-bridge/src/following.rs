@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::reading::SeenRun;
 
 /// Most runs that are followed by id. More would not fit a line together with a large row; those beyond are found by
-/// their end once they have one, see [`PullKind::Ended`].
+/// their end once they have one, see [`crate::pull::PullKind::Ended`].
 pub(crate) const FOLLOWED_MAX: usize = 800;
 
 /// A run that may still change, kept as an array to be short.

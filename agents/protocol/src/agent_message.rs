@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::lenient::{figures, null_as_absent, state_key, whole_i64, whole_u64};
 
-/// A message from an agent. The JSON key `type` names the variant in snake case. [`decode`](crate::decode) reads it.
+/// A message from an agent. The JSON key `type` names the variant in snake case. [`decode()`](crate::decode()) reads it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AgentMessage {

@@ -331,11 +331,8 @@ async fn read_messages(
         .expect("a pipe can be read")
         > 0
     {
-        assert!(
-            line.len() <= LINE_BYTES_MAX + 1,
-            "a line of {} bytes",
-            line.len()
-        );
+        let bytes = line.len();
+        assert!(bytes <= LINE_BYTES_MAX + 1, "a line of {bytes} bytes");
         coordinator
             .store()
             .output

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use bigdecimal::BigDecimal;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::compact::compact;
 
 /// A decimal with more digits, or with an exponent beyond this, is no amount of money; sums stay short.
 const DECIMAL_CHARS_MAX: usize = 80;
@@ -16,10 +17,6 @@ const DECIMAL_EXPONENT_MAX: i64 = 40;
 
 /// More tokens than any model has read; sums of millions of runs stay inside 64 bits.
 const COUNT_MAX: i64 = 1_000_000_000_000;
-
-/// JSON that is nested deeper, or has longer numbers, is not taken as it is; readers stop at 128 levels.
-const PLAIN_DEPTH_MAX: usize = 100;
-const PLAIN_DIGITS_MAX: usize = 15;
 
 /// What a column takes.
 #[derive(Clone, Copy, Debug)]
@@ -175,43 +172,6 @@ fn lower_case(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// JSON as it is stored: as it was sent where that is plain, or else written anew.
-fn compact(json: &str) -> Option<Cow<'_, str>> {
-    if is_plain(json) {
-        return Some(Cow::Borrowed(json));
-    }
-    let value: Value = serde_json::from_str(json).ok()?;
-    Some(Cow::Owned(value.to_string()))
-}
-
-/// Whether every reader takes this JSON: no white space, no escapes of code points, which may be halves of a character, no numbers
-/// that may be beyond 64 bits, and not nested deep.
-fn is_plain(json: &str) -> bool {
-    let (mut depth, mut digits) = (0_usize, 0_usize);
-    let mut bytes = json.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => loop {
-                match bytes.next() {
-                    Some(b'"') | None => break,
-                    Some(b'\\') if bytes.next() == Some(b'u') => return false,
-                    Some(_) => {}
-                }
-            },
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth -= 1,
-            b' ' | b'\n' | b'\t' | b'\r' => return false,
-            b'e' | b'E' if digits > 0 => return false,
-            _ => {}
-        }
-        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-        if depth > PLAIN_DEPTH_MAX || digits > PLAIN_DIGITS_MAX {
-            return false;
-        }
-    }
-    true
-}
-
 fn count(json: &str) -> Option<i64> {
     whole(json).filter(|count| (0..=COUNT_MAX).contains(count))
 }
@@ -282,7 +242,7 @@ fn whole(json: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -345,31 +305,5 @@ mod tests {
         }
         assert_eq!(read_cell("3.0", Kind::Count).unwrap(), Cell::Integer(3));
         assert!(read_cell(r#"{"a":1,"b":"2"}"#, Kind::Counts).is_err());
-    }
-
-    #[test]
-    fn json_is_stored_as_sent_unless_a_reader_might_stumble_over_it() {
-        let stored = |json: &str| text_of(read_cell(json, Kind::Json));
-        for plain in [
-            r#"{"b":[1,-2.5,true],"a":"x e1 \"[ \\"}"#,
-            r#""text""#,
-            "[]",
-        ] {
-            assert_eq!(stored(plain).as_deref(), Some(plain));
-        }
-        assert_eq!(
-            stored(r#"{ "a" : "\u00e9" }"#).as_deref(),
-            Some(r#"{"a":"é"}"#)
-        );
-        assert_eq!(stored("[1e2]").as_deref(), Some("[100.0]"));
-        let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
-        assert!(stored(&deep(110)).is_some());
-        for refused in [&deep(200), r#""\ud800""#, "[1e999]", &"9".repeat(400)] {
-            assert_eq!(stored(refused), None);
-        }
-    }
-
-    fn text_of(cell: Result<Cell<'_>, Cow<'static, str>>) -> Option<String> {
-        Some(cell.ok()?.text()?.to_owned())
     }
 }

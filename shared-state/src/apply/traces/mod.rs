@@ -2,6 +2,7 @@
 //! that they advance. It invents nothing.
 
 mod cell;
+mod compact;
 mod day_checks;
 mod dictionary;
 mod feedback;

@@ -6,7 +6,7 @@ use super::unsigned;
 use crate::trace_rollup::{Amount, Decimal, KINDS, Sum, Union, entries, plain};
 use crate::{TraceFigures, TracePercentiles, TraceSum, TraceUsage};
 
-/// The columns that [`Sums::add_row`] reads, from its `first` on.
+/// The columns that [`Figures::read`] reads, from its `first` on.
 macro_rules! figure_columns {
     () => {
         "runs, errors, pending, latencies, first_tokens, prompt_tokens, prompt_tokens_runs, completion_tokens,
