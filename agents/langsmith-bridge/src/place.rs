@@ -124,7 +124,9 @@ impl Place {
 
     /// How much time is still to be read.
     pub(crate) fn left_ms(&self) -> i64 {
-        let is_reading = self.progress.pull(PullKind::Backfill).is_some();
+        // The very first window is the newest part of what is to be read.
+        let is_first = self.progress.watermark_ms.is_none();
+        let is_reading = is_first || self.progress.pull(PullKind::Backfill).is_some();
         let reached_ms = self.reached_ms.filter(|_| is_reading);
         self.progress.backfill.map_or(0, |rest| {
             rest.to_ms.min(reached_ms.unwrap_or(rest.to_ms)) - rest.from_ms
@@ -202,6 +204,17 @@ mod tests {
     use crate::plan::DAY_MS;
     use crate::plan::tests::{NOW_MS, policy};
     use crate::pull::Span;
+
+    #[test]
+    fn the_first_window_counts_as_read_as_far_as_it_has_come() {
+        let mut place = Place::new("default".into(), 100);
+        assert_eq!(place.left_ms(), 0, "nobody knows yet");
+        let (from_ms, to_ms) = (NOW_MS - 1_000, NOW_MS);
+        place.progress.backfill = Some(crate::pull::Span { from_ms, to_ms });
+        assert_eq!(place.left_ms(), 1_000);
+        place.reached_ms = Some(NOW_MS - 400);
+        assert_eq!(place.left_ms(), 600);
+    }
 
     #[test]
     fn what_is_always_new_leaves_its_turn_to_what_changed_and_to_what_is_old() {

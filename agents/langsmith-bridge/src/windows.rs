@@ -88,7 +88,8 @@ impl Puller {
         });
         let is_complete = next.is_none();
         let counted = place.count_page(&pull, &page.seen, is_complete);
-        if pull.kind == PullKind::Backfill {
+        let is_first = place.progress.watermark_ms.is_none();
+        if is_first || pull.kind == PullKind::Backfill {
             place.reached_ms = page.seen.iter().filter_map(|run| run.start_ms).min();
         }
         let mut progress = place.progress.clone();
