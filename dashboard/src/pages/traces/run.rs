@@ -255,6 +255,7 @@ fn folded(value: &Value) -> Markup {
     };
     html! {
         @match value {
+            Value::Object(entries) if entries.is_empty() => span.muted { "none" },
             Value::Object(entries) => dl.pairs.inner { @for (key, value) in entries { dt { (clean(key)) } dd { code { (text(value)) } } } },
             Value::Array(items) if items.is_empty() => span.muted { "none" },
             Value::Array(items) => { @for item in items { code.item { (text(item)) } " " } },
