@@ -25,11 +25,7 @@ fn put(instance_id: i64, key: String) -> Fact {
 async fn an_acknowledged_fact_is_seen_by_another_connection() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let reader = Reader::open(&place.path).unwrap();
     for n in 0..50 {
         writer.commit(put(id, format!("key/{n:03}"))).await.unwrap();
@@ -53,11 +49,7 @@ async fn facts_that_arrive_together_share_a_transaction() {
         ..WriterOptions::default()
     };
     let Opened { writer, thread, .. } = place.open_with(options);
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     // The first maintenance writes its marks once, whenever the thread comes to it; afterwards it has nothing to do.
     wait_for("the first maintenance", || {
         let marks = "SELECT count(*) FROM meta WHERE key = 'metric_points_pruned_to_ms'";
@@ -100,11 +92,7 @@ async fn a_locked_database_is_retried_and_only_bulk_is_dropped() {
         ..WriterOptions::default()
     };
     let Opened { writer, thread, .. } = place.open_with(options);
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let other = place.raw();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (mut sent, mut dropped) = (0_u64, 0_u64);
@@ -155,11 +143,7 @@ async fn a_locked_database_is_retried_and_only_bulk_is_dropped() {
 async fn closing_against_a_locked_database_ends_in_time_and_says_what_is_lost() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let other = place.raw();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     writer.record(put(id, "lost".into()));
@@ -188,11 +172,7 @@ async fn one_row_that_cannot_be_stored_costs_no_other() {
         ..WriterOptions::default()
     };
     let Opened { writer, thread, .. } = place.open_with(options);
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     writer.record(put(id, "before".into()));
     // No such instance; no such status; a process in a state that has none.
     writer.record(put(999, "foreign".into()));
@@ -233,12 +213,7 @@ async fn child_that_commits_until_it_is_killed() {
         return;
     };
     let opened = open_writer(path.as_ref(), identity(T0), WriterOptions::default()).unwrap();
-    let id = opened
-        .writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&opened.writer, "a").await;
     let invocation_id = opened.writer.next_invocation_id();
     opened.writer.record(started(invocation_id, id, T0));
     let mut out = std::io::stdout();
@@ -348,11 +323,7 @@ async fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
 async fn what_a_dead_coordinator_left_is_closed_in_words() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let invocation_id = writer.next_invocation_id();
     writer.record(started(invocation_id, id, T0));
     writer.record(Fact::InstanceChanged(running(id, invocation_id)));

@@ -59,11 +59,7 @@ async fn an_invocation_is_stored_from_start_to_end() {
         incarnation_id,
         ..
     } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let invocation_id = writer.next_invocation_id();
     writer.record(started(invocation_id, id, T0));
     writer.record(Fact::InstanceChanged(running(id, invocation_id)));
@@ -122,11 +118,7 @@ async fn the_newest_heartbeat_is_of_the_newest_invocation() {
     let mut late = beat(T0 + 2, 900);
     late.metrics = vec![("cpu".into(), 0.7)];
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     writer
         .record_bulk(heartbeats(id, 2, vec![beat(T0, 1), beat(T0 + 1, 2)]))
         .await
@@ -168,11 +160,7 @@ async fn the_newest_heartbeat_is_of_the_newest_invocation() {
 async fn alerts_begin_change_and_end() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let alert = |firing, critical, ts_ms| {
         Fact::Alert(AlertRow {
             instance_id: id,
@@ -217,11 +205,7 @@ async fn alerts_begin_change_and_end() {
 async fn shared_state_counts_its_versions() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     for (key, value) in [("x/1", 1), ("x/1", 2), ("y", 3), ("x/2", 4)] {
         writer
             .commit(Fact::Put(PutRow {
@@ -270,11 +254,7 @@ async fn shared_state_counts_its_versions() {
 async fn events_are_filtered_and_paged() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     for n in 0..10_u8 {
         writer.record(Fact::Event(EventRow {
             ts_ms: T0 + i64::from(n),

@@ -42,11 +42,7 @@ async fn child_whose_files_cannot_grow() {
     unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
     let opened = open_writer(path.as_ref(), identity(T0), WriterOptions::default()).unwrap();
     let Opened { writer, thread, .. } = opened;
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let put = |key: String| {
         Fact::Put(PutRow {
             instance_id: id,

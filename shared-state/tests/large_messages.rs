@@ -14,8 +14,7 @@ use shared_state::*;
 async fn a_large_message_is_stored_without_waiting_for_others() {
     let place = place();
     let Opened { writer, thread, .. } = place.open_with(WriterOptions::default());
-    let agents = writer.register_agents(vec![agent("a", 1)], T0).await;
-    let instance_id = agents.unwrap()[0].instance_id;
+    let instance_id = register(&writer, "a").await;
     thread.join(Duration::from_secs(10)).unwrap();
     let options = WriterOptions {
         group_commit: Duration::from_secs(3_600),

@@ -11,11 +11,7 @@ use shared_state::*;
 async fn a_heartbeat_bar_counts_rolled_up_and_raw_rows_once() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     let from_ms = T0 / 60_000 * 60_000 - 120_000;
     let reader = Reader::open(&place.path).unwrap();
     let bar = || {
@@ -50,11 +46,7 @@ async fn a_heartbeat_bar_counts_rolled_up_and_raw_rows_once() {
 async fn a_bar_that_moves_on_is_the_same_as_one_read_anew() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     thread.join(std::time::Duration::from_secs(5)).unwrap();
     let raw = place.raw();
     let begin_ms = T0 / 3_600_000 * 3_600_000;
@@ -107,11 +99,7 @@ async fn a_bar_that_moves_on_is_the_same_as_one_read_anew() {
 async fn a_chart_has_at_most_the_columns_asked_for_and_keeps_gaps() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "a").await;
     for second in (0..100).chain(200..300) {
         let metrics = vec![("load".to_owned(), f64::from(second))];
         let ts_ms = T0 + i64::from(second) * 1_000;

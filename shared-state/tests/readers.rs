@@ -14,12 +14,7 @@ use shared_state::*;
 
 async fn filled(place: &Place) -> (Opened, i64) {
     let opened = place.open();
-    let id = opened
-        .writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&opened.writer, "a").await;
     put(&opened.writer, id, "first").await;
     (opened, id)
 }
@@ -146,12 +141,7 @@ async fn child_that_writes_and_hangs() {
         return;
     };
     let opened = open_writer(path.as_ref(), identity(T0), WriterOptions::default()).unwrap();
-    let id = opened
-        .writer
-        .register_agents(vec![agent("a", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&opened.writer, "a").await;
     put(&opened.writer, id, "before the kill").await;
     std::future::pending::<()>().await;
 }

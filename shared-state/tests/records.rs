@@ -137,11 +137,7 @@ async fn a_refused_batch_leaves_neither_row_nor_cursor() {
 async fn the_time_of_change_moves_only_with_a_change() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("bridge", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "bridge").await;
     let row = json!({"run_id": "r", "project_id": "p", "status": "success", "name": "n"});
     for ts_ms in [T0, T0 + 50] {
         let batch = RecordsBatch {
@@ -161,11 +157,7 @@ async fn the_time_of_change_moves_only_with_a_change() {
 async fn every_documented_field_is_stored_and_contents_have_a_table_of_their_own() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("bridge", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "bridge").await;
     let sent: Value = serde_json::from_str(r#"{
         "run_id": "r", "project_id": "p", "project": "default", "trace_id": "t", "parent_run_id": "b",
         "parent_run_ids": ["a", "b"], "dotted_order": "d", "name": "chat", "run_type": "LLM", "status": "error",
@@ -216,11 +208,7 @@ async fn every_documented_field_is_stored_and_contents_have_a_table_of_their_own
 async fn a_project_states_the_present_and_a_day_its_check() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("bridge", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "bridge").await;
     let project = json!({"project_id": "p", "name": "default", "source": "langsmith", "api": "v2", "gaps": [[1, 2]],
         "error": "no answer", "requests_per_10s": 7.5});
     let later = json!({"project_id": "p", "gaps": null, "error": "", "watermark_ms": T0});
@@ -275,11 +263,7 @@ fn piece(id: &str, run: &str, more: &Value) -> Value {
 async fn pieces_of_feedback_add_up_each_once_in_the_run_and_in_its_roll_ups() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("collector", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "collector").await;
     let run = json!({"run_id": "r", "project_id": "p", "run_type": "llm", "status": "success", "start_us": T0 * 1_000});
     send(&writer, id, "langsmith_run", vec![run], 1)
         .await
@@ -355,11 +339,7 @@ async fn pieces_of_feedback_add_up_each_once_in_the_run_and_in_its_roll_ups() {
 async fn feedback_needs_a_run_or_a_project_and_has_a_bound_and_what_is_refused_leaves_nothing() {
     let place = place();
     let Opened { writer, thread, .. } = place.open();
-    let id = writer
-        .register_agents(vec![agent("collector", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let id = register(&writer, "collector").await;
     let send_all = |pieces: Vec<Value>| send(&writer, id, "langsmith_feedback", pieces, 1);
     let named = || piece("1", "r", &json!({"project_id": "p"}));
     let error = send_all(vec![named(), piece("2", "other", &json!({}))])

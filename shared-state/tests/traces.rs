@@ -66,11 +66,7 @@ fn known(n: i64) -> Known {
 
 async fn fill(place: &Place, runs: &[Known]) {
     let Opened { writer, thread, .. } = place.open();
-    let instance_id = writer
-        .register_agents(vec![agent("bridge", 1)], T0)
-        .await
-        .unwrap()[0]
-        .instance_id;
+    let instance_id = register(&writer, "bridge").await;
     for runs in runs.chunks(60) {
         let batch = RecordsBatch {
             instance_id,

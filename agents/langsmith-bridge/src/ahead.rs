@@ -50,11 +50,8 @@ impl ComingPages<'_> {
 impl PagesAhead {
     /// The answer to this body, if it is the next that waits. Otherwise what waits is of no use any more.
     pub(crate) fn take(&mut self, body: &str) -> Option<ReadPage> {
-        let next = self.0.pop_front().filter(|next| next.body == body);
-        if next.is_none() {
-            self.0.clear();
-        }
-        next.map(|next| next.page)
+        self.keep_from(body);
+        self.0.pop_front().map(|next| next.page)
     }
 
     /// Rows of the next page that may be stored while `storing` are: none of the same runs, for then their order would count,

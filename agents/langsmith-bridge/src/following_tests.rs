@@ -2,11 +2,13 @@
 //! They ask no server.
 
 use super::FOLLOWED_MAX;
-use crate::plan::tests::{HOUR_MS, NOW_MS, caught_up, is_rest, policy, read, seen, whole, window};
+use crate::plan::tests::{
+    HOUR_MS, NOW_MS, caught_up, is_rest, not_last, policy, read, seen, whole, window,
+};
 use crate::plan::{RETENTION_MS, SEAM_MS, Step, new_pull, next_step};
 use crate::progress::Progress;
-use crate::pull::{NextPage, PullKind, Span};
-use crate::reading::{PageRead, ids_read, page_read};
+use crate::pull::{PullKind, Span};
+use crate::reading::{ids_read, page_read};
 
 #[test]
 fn a_run_is_followed_from_the_overlap_on_until_it_has_settled() {
@@ -91,18 +93,7 @@ fn more_open_runs_than_can_be_followed_are_found_by_their_end() {
         .collect();
     for page in runs.chunks(1_000) {
         let pull = window(&progress, NOW_MS, &policy());
-        let next = Some(NextPage {
-            cursor: "c".into(),
-            question: 7,
-        });
-        page_read(
-            &mut progress,
-            PageRead {
-                next,
-                ..whole(pull, page, NOW_MS)
-            },
-            &policy(),
-        );
+        page_read(&mut progress, not_last(pull, page, NOW_MS), &policy());
         assert!(progress.followed.len() <= FOLLOWED_MAX);
     }
     read(&mut progress, NOW_MS, &[], &policy());

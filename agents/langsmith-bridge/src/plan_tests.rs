@@ -52,6 +52,19 @@ pub(crate) fn whole(pull: Pull, seen: &[SeenRun], read_ms: i64) -> PageRead<'_> 
     }
 }
 
+/// A page after which another comes.
+pub(crate) fn not_last(pull: Pull, seen: &[SeenRun], read_ms: i64) -> PageRead<'_> {
+    let cursor = "c".into();
+    let next = NextPage {
+        cursor,
+        question: 7,
+    };
+    PageRead {
+        next: Some(next),
+        ..whole(pull, seen, read_ms)
+    }
+}
+
 pub(crate) fn is_rest(step: Step) -> bool {
     matches!(step, Step::Rest { .. })
 }
@@ -117,17 +130,11 @@ fn the_first_start_reads_the_newest_day_and_then_older_days() {
 fn a_window_is_complete_only_after_its_last_page() {
     let mut progress = Progress::new();
     let pull = window(&progress, NOW_MS, &policy());
-    let next = NextPage {
-        cursor: "c".into(),
-        question: 7,
-    };
-    let first = PageRead {
-        next: Some(next.clone()),
-        ..whole(pull, &[], NOW_MS)
-    };
+    let first = not_last(pull, &[], NOW_MS);
+    let next = first.next.clone();
     page_read(&mut progress, first, &policy());
     assert_eq!(progress.watermark_ms, None);
-    assert_eq!(window(&progress, NOW_MS, &policy()).page, Some(next));
+    assert_eq!(window(&progress, NOW_MS, &policy()).page, next);
     restart_window(&mut progress, PullKind::Live);
     assert_eq!(window(&progress, NOW_MS, &policy()).page, None);
 }
@@ -230,18 +237,9 @@ fn what_is_new_does_not_wait_for_what_is_old() {
     read(&mut progress, NOW_MS, &[], &policy);
     let older = window(&progress, NOW_MS, &policy);
     assert_eq!(older.kind, PullKind::Backfill);
-    let next = Some(NextPage {
-        cursor: "c".into(),
-        question: 7,
-    });
-    page_read(
-        &mut progress,
-        PageRead {
-            next: next.clone(),
-            ..whole(older, &[], NOW_MS)
-        },
-        &policy,
-    );
+    let first = not_last(older, &[], NOW_MS);
+    let next = first.next.clone();
+    page_read(&mut progress, first, &policy);
     let later_ms = NOW_MS + 30_000;
     assert_eq!(
         read(&mut progress, later_ms, &[], &policy).kind,

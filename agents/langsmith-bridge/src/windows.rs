@@ -3,8 +3,7 @@
 
 use agent_sdk::Context;
 
-use crate::api_choice::ApiVersion;
-use crate::api_choice::{note_answered, version_to_ask};
+use crate::api_choice::{ApiVersion, note_answered, version_to_ask};
 use crate::ask_error::{AskError, Meaning};
 use crate::ask_page::{ReadPage, Reader, fields_of, project_id, question_of, reader_of};
 use crate::committing::with_abandoned;

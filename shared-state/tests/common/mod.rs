@@ -76,6 +76,12 @@ pub(crate) fn agent(name: &str, instances: u32) -> AgentRegistration {
     }
 }
 
+/// Registers an agent with one instance; the instance's number.
+pub(crate) async fn register(writer: &Writer, name: &str) -> i64 {
+    let registered = writer.register_agents(vec![agent(name, 1)], T0).await;
+    registered.unwrap()[0].instance_id
+}
+
 pub(crate) fn heartbeats(instance_id: i64, invocation_id: i64, rows: Vec<HeartbeatRow>) -> Fact {
     Fact::Heartbeats(HeartbeatBatch {
         instance_id,
